@@ -1,0 +1,107 @@
+package sign
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"github.com/imprest-go/imprest/core"
+)
+
+// Explanation tells how a message was read and what of it was signed: for a
+// person who looks for the reason why a signature does not hold. It holds no
+// key and no signature but the one that came with the message.
+type Explanation struct {
+	// Verdict is "accept" or "reject".
+	Verdict string `json:"verdict"`
+	// Reason says why a message is rejected.
+	Reason string `json:"reason,omitempty"`
+	// Fields are the fields by name; nil where the body could not be read.
+	Fields []ExplainedField `json:"fields,omitempty"`
+	// Canonical is the text that is signed, the key masked: "a=1&key=***".
+	Canonical string `json:"canonical,omitempty"`
+	// Difference is where the other side's text parts from Canonical; nil
+	// where it does not, or none was given.
+	Difference *Difference `json:"difference,omitempty"`
+}
+
+// ExplainedField is one field of an [Explanation].
+type ExplainedField struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+	// Signed says whether the field is part of the signed text.
+	Signed bool `json:"signed"`
+	// Why says why it is not, or "".
+	Why string `json:"why,omitempty"`
+}
+
+// Difference is the first place where two texts part.
+type Difference struct {
+	// At is the offset in bytes of the first byte that differs.
+	At int `json:"at"`
+	// Ours and Theirs are some characters of each text from a little before
+	// At; a text that ends there ends here too.
+	Ours   string `json:"ours"`
+	Theirs string `json:"theirs"`
+}
+
+const maskedKey = "&key=***"
+
+// Explain reads a message as [Verify] does and tells what it found. theirs is
+// the text that the other side says it signed, with or without its "&key=…"
+// (which is masked), or "".
+func Explain(contentType string, body []byte, theirs string, keys ...core.Secret) Explanation {
+	fields, err := Parse(contentType, body)
+	if err != nil {
+		return Explanation{Verdict: "reject", Reason: err.Error()}
+	}
+	e := Explanation{Verdict: "accept", Canonical: fields.Canonical() + maskedKey}
+	for _, f := range fields {
+		explained := ExplainedField{Name: f.Name, Value: f.Value, Signed: true}
+		switch {
+		case f.Name == "sign":
+			explained.Signed, explained.Why = false, "sign is the signature itself"
+		case f.Value == "":
+			explained.Signed, explained.Why = false, "an empty field is left out"
+		}
+		e.Fields = append(e.Fields, explained)
+	}
+	if err := fields.Verify(keys...); err != nil {
+		e.Verdict, e.Reason = "reject", err.Error()
+	}
+	if theirs != "" {
+		e.Difference = firstDifference(e.Canonical, maskKey(theirs))
+	}
+	return e
+}
+
+// maskKey replaces what follows the last "&key=" and adds the mask where there
+// is none: the canonical text itself cannot hold "&key=" twice.
+func maskKey(text string) string {
+	if i := strings.LastIndex(text, "&key="); i >= 0 {
+		text = text[:i]
+	}
+	return text + maskedKey
+}
+
+func firstDifference(ours, theirs string) *Difference {
+	if ours == theirs {
+		return nil
+	}
+	at := 0
+	for at < len(ours) && at < len(theirs) && ours[at] == theirs[at] {
+		at++
+	}
+	return &Difference{At: at, Ours: around(ours, at), Theirs: around(theirs, at)}
+}
+
+// around returns up to 16 bytes of s before at and 24 after, in whole runes.
+func around(s string, at int) string {
+	from, to := max(0, at-16), min(len(s), at+24)
+	for from > 0 && !utf8.RuneStart(s[from]) {
+		from--
+	}
+	for to < len(s) && !utf8.RuneStart(s[to]) {
+		to++
+	}
+	return s[from:to]
+}
