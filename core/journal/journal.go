@@ -54,10 +54,10 @@ type Record struct {
 //     behind, come out of order, or show an old version. Who takes work from
 //     it Gets the record and takes it by a Put. It forgets nothing for ever.
 //  8. List returns at most limit records whose id starts with prefix and is
-//     greater than after, in the order of their ids; none if limit is below
-//     1. Any bytes may stand in prefix and after, and mean themselves. A
-//     record that exists throughout a walk, each call starting after the last
-//     id of the one before, is seen exactly once.
+//     greater than after, in the order of their ids; none if limit is below 1.
+//     Any bytes may stand in prefix and after, and mean themselves. A record
+//     that exists throughout a walk, each call starting after the last id of
+//     the one before, is seen exactly once.
 //  9. Any failure that leaves open whether a write was applied (a timeout, a
 //     lost connection, a context that ended) is [ErrUnknown]. The caller Gets
 //     the record and looks; it never assumes.
