@@ -1,0 +1,100 @@
+package testkit
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"unicode/utf8"
+)
+
+// readDocument reads a signed message: one flat JSON object, and nothing that
+// two readers could read in two ways. The error is what err_msg says.
+//
+// It leans on encoding/json for the grammar and adds what that lets pass:
+// repeated names, bad UTF-8, half surrogate pairs. A number keeps its literal,
+// since its bytes are what was signed; null is the empty value.
+func readDocument(body []byte) ([]field, error) {
+	switch {
+	case len(body) == 0:
+		return nil, fmt.Errorf("the body is empty")
+	case !utf8.Valid(body):
+		return nil, fmt.Errorf("the body is not UTF-8")
+	case !json.Valid(body):
+		return nil, fmt.Errorf("the body is not one JSON document")
+	case halfPair(body):
+		return nil, fmt.Errorf("the body has half a surrogate pair")
+	}
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.UseNumber()
+	if open, err := decoder.Token(); err != nil || open != json.Delim('{') {
+		return nil, fmt.Errorf("the body is not a JSON object")
+	}
+	var fields []field
+	seen := map[string]bool{}
+	for decoder.More() {
+		token, err := decoder.Token()
+		name, isName := token.(string)
+		if err != nil || !isName {
+			return nil, fmt.Errorf("the body is not a JSON object")
+		}
+		if seen[name] {
+			return nil, fmt.Errorf("%s: stands there twice", name)
+		}
+		seen[name] = true
+		token, err = decoder.Token()
+		if err != nil {
+			return nil, fmt.Errorf("%s: cannot be read", name)
+		}
+		switch value := token.(type) {
+		case string:
+			fields = append(fields, textField(name, value))
+		case json.Number:
+			fields = append(fields, bareField(name, value.String()))
+		case bool:
+			fields = append(fields, bareField(name, strconv.FormatBool(value)))
+		case nil:
+			fields = append(fields, field{name: name, literal: "null"})
+		default:
+			return nil, fmt.Errorf("%s: a signed body holds no object or array", name)
+		}
+	}
+	return fields, nil
+}
+
+// halfPair reports whether a valid JSON text holds the \u escape of one half
+// of a surrogate pair alone. encoding/json reads that as U+FFFD.
+func halfPair(body []byte) bool {
+	for i := 0; i < len(body); i++ {
+		if body[i] != '\\' {
+			continue
+		}
+		i++ // on the character after the backslash
+		unit, ok := escapedUnit(body[i:])
+		if !ok {
+			continue
+		}
+		i += 4 // on the last digit
+		if unit < 0xD800 || unit > 0xDFFF {
+			continue
+		}
+		if unit > 0xDBFF || i+2 > len(body) || body[i+1] != '\\' {
+			return true
+		}
+		low, ok := escapedUnit(body[i+2:])
+		if !ok || low < 0xDC00 || low > 0xDFFF {
+			return true
+		}
+		i += 6
+	}
+	return false
+}
+
+// escapedUnit reads the "uXXXX" of an escape.
+func escapedUnit(b []byte) (uint64, bool) {
+	if len(b) < 5 || b[0] != 'u' {
+		return 0, false
+	}
+	unit, err := strconv.ParseUint(string(b[1:5]), 16, 16)
+	return unit, err == nil
+}
