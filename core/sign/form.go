@@ -48,7 +48,7 @@ func formText(s string) (string, error) {
 	if strings.IndexByte(s, ';') >= 0 {
 		return "", malformed("a semicolon in the form: some readers take it for a separator")
 	}
-	if strings.IndexAny(s, "%+") < 0 {
+	if !strings.ContainsAny(s, "%+") {
 		return s, checkText(s)
 	}
 	text := make([]byte, 0, len(s))

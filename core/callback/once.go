@@ -1,0 +1,297 @@
+package callback
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/imprest-go/imprest/core"
+	"github.com/imprest-go/imprest/core/journal"
+)
+
+// ErrDifferent says that an order was paid already by another payment: a
+// genuine notice whose trade_no, amount or payer is not that of the notice on
+// record. It is an alarm, not a duplicate. Its code is core.CodeMismatch.
+var ErrDifferent error = &core.Error{Op: "callback.Once", Code: core.CodeMismatch,
+	Err: errors.New("another genuine payment of this order is on record: look at both, and pay one back")}
+
+// ErrInProgress says that the same notice is being processed right now, and
+// was not done within the time to wait. The platform delivers again. Its code
+// is core.CodeBusy.
+var ErrInProgress error = &core.Error{Op: "callback.Once", Code: core.CodeBusy,
+	Err: errors.New("the same notice is in progress elsewhere")}
+
+// Settler is what a [Sink] inside [Once] may implement besides: it is asked
+// before a notice is handed over again whose first processing broke off. true
+// means that the payment is on record, and Paid need not run. key is
+// [PaymentNotice.Key].
+type Settler interface {
+	Settled(ctx context.Context, key string) (bool, error)
+}
+
+// OnceConfig is what [NewOnce] needs to know.
+type OnceConfig struct {
+	// Store keeps a receipt per order ("r/pay/…"). Required.
+	Store journal.Store
+	// Sink takes each payment. Required.
+	Sink Sink
+
+	// Lease is how long one attempt of Sink may take before it counts as
+	// broken off; its context ends a little earlier. 0 is 30 seconds.
+	Lease time.Duration
+	// Wait is how long a duplicate waits for an attempt that is in progress;
+	// 0 is 5 seconds.
+	Wait time.Duration
+	// Keep is how long a receipt is kept; 0 is 90 days, the least allowed:
+	// it must outlive every repeat of the platform.
+	Keep time.Duration
+	// Now tells the time; nil is time.Now.
+	Now func() time.Time
+	// Rand marks attempts; nil is crypto/rand.Reader.
+	Rand io.Reader
+}
+
+const keepReceipts = 90 * 24 * time.Hour
+
+// Once returns a Sink that hands each payment to sink once, as far as a
+// machine can: [NewOnce] with every default.
+func Once(store journal.Store, sink Sink) Sink {
+	return newOnce(OnceConfig{Store: store, Sink: sink})
+}
+
+// NewOnce returns a Sink that keeps a receipt per order in a journal:
+//
+//   - A payment that Sink has taken is not handed over again; its duplicates
+//     are acknowledged from the receipt.
+//   - A duplicate that comes while the first is in progress waits for it, and
+//     is [ErrInProgress] after Wait.
+//   - A notice of the same order with another trade_no, amount or payer is
+//     [ErrDifferent].
+//   - What Sink refuses as a mismatch leaves nothing behind that could block
+//     the right notice. After any other error the next delivery tries again.
+//   - An attempt that broke off (a crash, an error, a lease that ran out) may
+//     have had its effect. The next one asks [Settler] where Sink is one, and
+//     otherwise calls Paid again with a greater Attempt: Sink must be
+//     idempotent by OutTradeNo.
+//
+// Receipts are due when they expire; journal.Purge removes them.
+func NewOnce(cfg OnceConfig) (Sink, error) {
+	switch {
+	case cfg.Store == nil:
+		return nil, core.Invalid("callback.NewOnce", "Store must be given")
+	case cfg.Sink == nil:
+		return nil, core.Invalid("callback.NewOnce", "Sink must be given")
+	case cfg.Keep != 0 && cfg.Keep < keepReceipts:
+		return nil, core.Invalid("callback.NewOnce", "Keep must be at least 90 days: the platform may repeat a notice late")
+	case cfg.Lease < 0 || cfg.Wait < 0:
+		return nil, core.Invalid("callback.NewOnce", "Lease and Wait must not be negative")
+	}
+	return newOnce(cfg), nil
+}
+
+func newOnce(cfg OnceConfig) *once {
+	if cfg.Lease == 0 {
+		cfg.Lease = 30 * time.Second
+	}
+	if cfg.Wait == 0 {
+		cfg.Wait = 5 * time.Second
+	}
+	if cfg.Keep == 0 {
+		cfg.Keep = keepReceipts
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Rand == nil {
+		cfg.Rand = rand.Reader
+	}
+	return &once{cfg: cfg}
+}
+
+type once struct{ cfg OnceConfig }
+
+// receipt is the body of a record.
+type receipt struct {
+	State receiptState `json:"state"`
+	// Fingerprint is over what makes the payment; "" while none is accepted.
+	Fingerprint string `json:"fingerprint,omitempty"`
+	TradeNo     string `json:"trade_no,omitempty"`
+	Attempt     int    `json:"attempt"`
+	// Owner marks the attempt that holds the lease.
+	Owner string `json:"owner,omitempty"`
+	// Until is the end of the lease, in milliseconds.
+	Until int64 `json:"until,omitempty"`
+	// Doubt says that an attempt may have had its effect.
+	Doubt bool `json:"doubt,omitempty"`
+}
+
+type receiptState string
+
+const (
+	receiptOpen    receiptState = "open"
+	receiptRunning receiptState = "running"
+	receiptDone    receiptState = "done"
+)
+
+// Unpaid passes a notice on that is no payment; it needs no receipt.
+func (o *once) Unpaid(ctx context.Context, n PaymentNotice) error {
+	if sink, ok := o.cfg.Sink.(UnpaidSink); ok {
+		return sink.Unpaid(ctx, n)
+	}
+	return nil
+}
+
+func (o *once) Paid(ctx context.Context, n PaymentNotice) error {
+	owner, err := core.RandomText(o.cfg.Rand, 16)
+	if err != nil {
+		return err
+	}
+	id := "r/pay/" + n.Key()
+	print := fingerprint(n)
+	wait := waiter{longest: o.cfg.Wait}
+	defer wait.stop()
+	for {
+		record, r, err := o.read(ctx, id)
+		if err != nil {
+			return err
+		}
+		now := o.cfg.Now()
+		switch {
+		case r.Fingerprint != "" && r.Fingerprint != print:
+			return ErrDifferent
+		case r.State == receiptDone:
+			return nil
+		case r.State == receiptRunning && r.Owner == owner:
+			// Our own write, which the store could not vouch for.
+			return o.attempt(ctx, n, record, r)
+		case r.State == receiptRunning && now.UnixMilli() < r.Until:
+			if !wait.next(ctx) {
+				return ErrInProgress
+			}
+			continue
+		}
+		r.Doubt = r.Doubt || r.State == receiptRunning
+		r.State, r.Fingerprint, r.TradeNo, r.Owner = receiptRunning, print, n.TradeNo, owner
+		r.Attempt++
+		r.Until = now.Add(o.cfg.Lease).UnixMilli()
+		record, err = o.write(ctx, record, r)
+		switch {
+		case err == nil:
+			return o.attempt(ctx, n, record, r)
+		case errors.Is(err, journal.ErrConflict), errors.Is(err, journal.ErrUnknown) && ctx.Err() == nil:
+			if !wait.next(ctx) {
+				return ErrInProgress
+			}
+		default:
+			return err
+		}
+	}
+}
+
+// attempt runs the sink under the lease that r holds, and records the outcome.
+func (o *once) attempt(ctx context.Context, n PaymentNotice, record journal.Record, r receipt) error {
+	n.Attempt = r.Attempt
+	sinkCtx, cancel := context.WithTimeout(ctx, o.cfg.Lease*9/10)
+	defer cancel()
+	err := guard("callback.Once", func() error {
+		if settler, ok := o.cfg.Sink.(Settler); ok && r.Doubt {
+			settled, err := settler.Settled(sinkCtx, n.Key())
+			if err != nil || settled {
+				return err
+			}
+		}
+		return o.cfg.Sink.Paid(sinkCtx, n)
+	})
+	r.Owner, r.Until = "", 0
+	switch {
+	case err == nil:
+		r.State = receiptDone
+	case core.CodeOf(err) == core.CodeMismatch:
+		r.State, r.Fingerprint, r.TradeNo = receiptOpen, "", ""
+	default:
+		r.State, r.Doubt = receiptOpen, true
+	}
+	// The outcome is worth recording even if the caller has gone.
+	writeCtx, cancelWrite := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancelWrite()
+	_, writeErr := o.write(writeCtx, record, r)
+	if err != nil {
+		return err // an outcome that is not recorded counts as broken off
+	}
+	if errors.Is(writeErr, journal.ErrUnknown) {
+		if _, stored, readErr := o.read(writeCtx, record.ID); readErr == nil && stored.State == receiptDone {
+			return nil
+		}
+	}
+	return writeErr
+}
+
+func (o *once) read(ctx context.Context, id string) (journal.Record, receipt, error) {
+	record, err := o.cfg.Store.Get(ctx, id)
+	if errors.Is(err, journal.ErrNotFound) {
+		return journal.Record{ID: id}, receipt{State: receiptOpen}, nil
+	}
+	if err != nil {
+		return journal.Record{}, receipt{}, err
+	}
+	var r receipt
+	if err := json.Unmarshal(record.Body, &r); err != nil {
+		return journal.Record{}, receipt{}, &core.Error{Op: "callback.Once", Code: core.CodeInternal, Err: fmt.Errorf("the record %s is not a receipt: %w", id, err)}
+	}
+	return record, r, nil
+}
+
+func (o *once) write(ctx context.Context, record journal.Record, r receipt) (journal.Record, error) {
+	body, err := json.Marshal(r)
+	if err != nil {
+		return journal.Record{}, &core.Error{Op: "callback.Once", Code: core.CodeInternal, Err: err}
+	}
+	record.Body = body
+	record.Expires = o.cfg.Now().Add(o.cfg.Keep)
+	record.Due = record.Expires
+	return o.cfg.Store.Put(ctx, record)
+}
+
+// fingerprint is over what makes a payment. Fields that the platform may add,
+// and its own times, are not part of it.
+func fingerprint(n PaymentNotice) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q %d", n.AppID, n.OutTradeNo, n.TradeNo, n.OpenID, n.Amount))
+	return hex.EncodeToString(sum[:16])
+}
+
+// waiter paces the looks at an attempt that is in progress elsewhere.
+type waiter struct {
+	longest time.Duration
+	limit   *time.Timer
+	pause   time.Duration
+}
+
+func (w *waiter) stop() {
+	if w.limit != nil {
+		w.limit.Stop()
+	}
+}
+
+// next waits a little, longer each time, and reports whether to go on.
+func (w *waiter) next(ctx context.Context) bool {
+	if w.limit == nil {
+		w.limit, w.pause = time.NewTimer(w.longest), 5*time.Millisecond
+	}
+	pause := time.NewTimer(w.pause)
+	defer pause.Stop()
+	w.pause = min(2*w.pause, 250*time.Millisecond)
+	select {
+	case <-pause.C:
+		return true
+	case <-w.limit.C:
+		return false
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,194 @@
+package callback
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/imprest-go/imprest/core"
+	"github.com/imprest-go/imprest/core/sign"
+)
+
+// App is an app of the merchant's.
+type App struct {
+	// ID is the app_id.
+	ID string
+	// Keys are its app_keys, all of which verify: the current one, and the
+	// old one while it is being replaced.
+	Keys []core.Secret
+}
+
+// MinKeyLength is how many characters an app_key needs unless AllowWeakKey is
+// set: whoever has seen one notification can try keys against it.
+const MinKeyLength = 16
+
+// successText is what the platform waits for.
+const successText = "success"
+
+// receiver is what the kinds of notification have in common.
+type receiver struct {
+	op         string
+	keys       map[string][]core.Secret
+	identifier func(string) bool
+	logger     *slog.Logger
+	observer   core.Observer
+}
+
+func newReceiver(op string, apps []App, identifier func(string) bool, allowWeakKey bool, logger *slog.Logger, observer core.Observer) (*receiver, error) {
+	if len(apps) == 0 {
+		return nil, core.Invalid(op, "Apps must name at least one app")
+	}
+	keys := make(map[string][]core.Secret, len(apps))
+	for _, app := range apps {
+		if app.ID == "" {
+			return nil, core.Invalid(op, "an app's ID (app_id) must not be empty")
+		}
+		if _, twice := keys[app.ID]; twice {
+			return nil, core.Invalid(op, fmt.Sprintf("app_id %q is configured twice: put all its keys into one App", app.ID))
+		}
+		if len(app.Keys) == 0 {
+			return nil, core.Invalid(op, fmt.Sprintf("app_id %q has no app_key", app.ID))
+		}
+		for _, key := range app.Keys {
+			if key.IsZero() {
+				return nil, core.Invalid(op, fmt.Sprintf("app_id %q has an empty app_key: everybody could sign with it", app.ID))
+			}
+			if len(key.Reveal()) < MinKeyLength && !allowWeakKey {
+				return nil, core.Invalid(op, fmt.Sprintf("app_id %q has an app_key of less than %d characters: ask the platform for a longer one, or set AllowWeakKey", app.ID, MinKeyLength))
+			}
+		}
+		keys[app.ID] = app.Keys
+	}
+	if identifier == nil {
+		identifier = plainIdentifier
+	}
+	if logger == nil {
+		logger = slog.New(slog.DiscardHandler)
+	}
+	return &receiver{op: op, keys: keys, identifier: identifier, logger: logger, observer: observer}, nil
+}
+
+// refusal is a request that is refused before its signature is known to hold.
+type refusal struct {
+	status int
+	reason string
+}
+
+func (e *refusal) Error() string { return e.reason }
+
+func refuse(status int, reason string) error { return &refusal{status: status, reason: reason} }
+
+func malformed(reason string) error { return refuse(http.StatusBadRequest, reason) }
+
+// verify reads the request and returns its fields and its app_id if the
+// signature holds. The body alone counts: a query never enters a signature.
+func (rc *receiver) verify(r *core.Request) (sign.Fields, string, error) {
+	if r.Method != http.MethodPost {
+		return nil, "", refuse(http.StatusMethodNotAllowed, "the method is not POST")
+	}
+	if len(r.Body) > core.MaxBody {
+		return nil, "", refuse(http.StatusRequestEntityTooLarge, "the body is larger than any notification")
+	}
+	var contentType string
+	var contentTypes int
+	for i := range r.Header {
+		switch line := &r.Header[i]; {
+		case strings.EqualFold(line.Name, "Content-Type"):
+			contentType = line.Value
+			contentTypes++
+		case strings.EqualFold(line.Name, "Content-Encoding"):
+			if line.Value != "" && !strings.EqualFold(line.Value, "identity") {
+				return nil, "", refuse(http.StatusUnsupportedMediaType, "the body is compressed")
+			}
+		}
+	}
+	if contentTypes > 1 {
+		return nil, "", refuse(http.StatusUnsupportedMediaType, "more than one Content-Type")
+	}
+	fields, err := sign.Parse(contentType, r.Body)
+	if errors.Is(err, sign.ErrContentType) {
+		return nil, "", refuse(http.StatusUnsupportedMediaType, err.Error())
+	}
+	if err != nil {
+		return nil, "", malformed(err.Error())
+	}
+	// The message names the app, and the configuration holds its keys: the
+	// message chooses among nothing else, and app_id is part of what is signed.
+	appID := fields.Get("app_id")
+	keys := rc.keys[appID]
+	if keys == nil {
+		return nil, "", malformed("the app_id is none of ours")
+	}
+	if err := fields.Verify(keys...); err != nil {
+		return nil, "", malformed(err.Error())
+	}
+	return fields, appID, nil
+}
+
+// answer turns what happened into an answer, and the reason into a log line.
+func (rc *receiver) answer(ctx context.Context, err error, about ...any) *core.Response {
+	if err == nil {
+		return core.Text(http.StatusOK, successText)
+	}
+	if refused, ok := errors.AsType[*refusal](err); ok {
+		rc.logger.WarnContext(ctx, "notification refused", append(about, "reason", refused.reason)...)
+		resp := core.Refuse(refused.status)
+		if refused.status == http.StatusMethodNotAllowed {
+			resp.Header.Set("Allow", http.MethodPost)
+		}
+		return resp
+	}
+	if core.CodeOf(err) == core.CodeMismatch {
+		rc.logger.ErrorContext(ctx, "genuine notification disagrees with the record", append(about, "reason", err.Error())...)
+		return core.Refuse(http.StatusBadRequest)
+	}
+	rc.logger.ErrorContext(ctx, "notification not processed, the platform will deliver it again", append(about, "code", string(core.CodeOf(err)), "reason", err.Error())...)
+	return core.TryLater()
+}
+
+// guard runs a sink, and makes an error of its panic: the platform then
+// delivers again.
+func guard(op string, run func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &core.Error{Op: op, Code: core.CodeInternal, Err: fmt.Errorf("the sink panicked: %v\n%s", p, debug.Stack())}
+		}
+	}()
+	return run()
+}
+
+// plainIdentifier is the default form of trade_no, out_trade_no, open_id and
+// their like: 1 to 64 of A-Z, a-z, 0-9, _ and -.
+func plainIdentifier(s string) bool {
+	if s == "" || len(s) > 64 {
+		return false
+	}
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' && c != '-' {
+			return false
+		}
+	}
+	return true
+}
+
+// seconds reads a ten-digit time.
+func seconds(text string) (time.Time, bool) {
+	if len(text) != 10 {
+		return time.Time{}, false
+	}
+	n, err := core.ParseFen(text) // the same grammar of integers
+	return time.Unix(int64(n), 0).UTC(), err == nil
+}
+
+// number reads a small integer in the grammar "0 or digits without a leading
+// zero".
+func number(text string) (int64, bool) {
+	n, err := core.ParseFen(text)
+	return int64(n), err == nil
+}

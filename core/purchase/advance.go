@@ -1,0 +1,124 @@
+package purchase
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/imprest-go/imprest/core"
+)
+
+// outcome records how a step went, on a purchase read anew, whose lease the
+// step still held, and says when the purchase is due next.
+type outcome func(p *Purchase, due *time.Time) error
+
+// Advance does the next step of a purchase if it is due and nobody else is at
+// it, and returns the purchase as it then stands. It may be called at any time
+// and by anybody; a purchase that is not due is left alone. An error is a
+// failure to read or write the journal; how the step itself went is in the
+// purchase.
+func (s *Service) Advance(ctx context.Context, id string) (Purchase, error) {
+	owner, err := core.RandomText(s.cfg.Rand, 16)
+	if err != nil {
+		return Purchase{}, err
+	}
+	p, err := s.take(ctx, id, owner)
+	if err != nil || p.Lease == nil || p.Lease.Owner != owner {
+		return p, err
+	}
+	name, run := "purchase.query", s.query
+	if p.State == Delivering {
+		name, run = "purchase.deliver", s.deliver
+	}
+	observed, ended := core.Observe(ctx, s.cfg.Observer, core.Work{Kind: "step", Name: name, Subject: p.ID})
+	stepCtx, cancel := s.stepContext(observed)
+	defer cancel()
+	apply := s.guard(stepCtx, p, run)
+	p, err = s.finish(ctx, id, owner, apply)
+	ended(err)
+	return p, err
+}
+
+// take leases the purchase for the next step. The attempt is counted before
+// the step runs: what brings its worker down is counted too.
+func (s *Service) take(ctx context.Context, id, owner string) (Purchase, error) {
+	return s.change(ctx, id, func(p *Purchase, due *time.Time) error {
+		now := s.now()
+		// A lease that holds has its end as the due time.
+		if due.IsZero() || now.Before(*due) || p.State == Delivered || p.State == Attention {
+			return errUnchanged
+		}
+		if p.Lease != nil {
+			p.Doubt = true // the step before this one never said how it went
+		}
+		if p.Attempts >= s.cfg.MaxAttempts {
+			return s.attention(ctx, p, due, fmt.Sprintf("%d attempts at %s came to no good end; the last: %s", p.Attempts, p.State, orNone(p.Reason)))
+		}
+		if p.State == Paid {
+			if err := p.enter(now, Delivering, ""); err != nil {
+				return err
+			}
+		}
+		p.Attempts++
+		p.Lease = &Lease{Owner: owner, Until: now.Add(s.cfg.Lease)}
+		*due = p.Lease.Until
+		return nil
+	})
+}
+
+// finish records the outcome of a step if its lease is still held. Otherwise
+// somebody else has learnt more meanwhile, and what they wrote stands.
+func (s *Service) finish(ctx context.Context, id, owner string, apply outcome) (Purchase, error) {
+	// How a step went is worth recording even if its caller has gone.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	return s.change(ctx, id, func(p *Purchase, due *time.Time) error {
+		if p.Lease == nil || p.Lease.Owner != owner {
+			return errUnchanged
+		}
+		p.Lease = nil
+		return apply(p, due)
+	})
+}
+
+// guard runs a step, and makes an unknown outcome of its panic.
+func (s *Service) guard(ctx context.Context, p Purchase, run func(context.Context, Purchase) outcome) (apply outcome) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			s.cfg.Logger.ErrorContext(ctx, "a step panicked", "id", p.ID, "state", string(p.State), "panic", fmt.Sprint(cause))
+			apply = s.inDoubt(fmt.Sprintf("panic: %v", cause))
+		}
+	}()
+	return run(ctx, p)
+}
+
+// stepContext bounds a step by its lease, with a margin to record the outcome.
+func (s *Service) stepContext(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, s.cfg.Lease*9/10)
+}
+
+// inDoubt records that a call may have had its effect. It is asked about when
+// nothing of it can be under way any more.
+func (s *Service) inDoubt(reason string) outcome {
+	return func(p *Purchase, due *time.Time) error {
+		p.Doubt, p.Reason = true, reason
+		*due = s.now().Add(max(s.cfg.InFlight, backoff(p.Attempts)))
+		return nil
+	}
+}
+
+// backoff is the pause before attempt n+1: 5 s, 20 s, 80 s, … an hour.
+func backoff(n int) time.Duration {
+	pause := 5 * time.Second
+	for ; n > 1 && pause < time.Hour; n-- {
+		pause *= 4
+	}
+	return min(pause, time.Hour)
+}
+
+func orNone(reason string) string {
+	if reason == "" {
+		return "it broke off"
+	}
+	return reason
+}

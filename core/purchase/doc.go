@@ -1,0 +1,37 @@
+// Package purchase sells: it makes an order, waits for its payment, delivers
+// what was paid for, and keeps all of it in a journal, so that no crash and no
+// lost, late or repeated message loses a payment or delivers twice.
+//
+// # Where to start
+//
+// A merchant writes two seams, [Catalog] (what costs how much) and [Deliverer]
+// (how the goods are granted), and calls [New]. The [Service] is a
+// callback.Sink: give it to callback.Payment. [Service.Routes] serves a shop's
+// front end, [Service.Begin] is the same for a program. [Service.Reconcile]
+// must run now and then (every minute is fine): it finds payments whose
+// notification was lost, and finishes what a crash broke off.
+//
+// # States
+//
+//	ordering ──► unpaid ──► paid ──► delivering ──► delivered
+//	    │          │          ▲
+//	    └──────────┴─► expired┘        and from anywhere: attention
+//
+// The platform has no call that closes an order, so an expired purchase can
+// still be paid, and is then delivered. attention is for a person: the
+// purchase's Reason says why. [States] and [Next] hold the whole table.
+//
+// # What it guards
+//
+// Each outward call has an intent in the journal before it and an outcome
+// after it; an outcome that nobody knows is asked about, never assumed and
+// never repeated blindly. The amount comes from the Catalog, never from a
+// request. A payment counts when it is genuine and fits the order by app_id,
+// amount and out_trade_no, or when the platform says so over a connection that
+// can be trusted; each trade_no pays one purchase, by a claim in the journal.
+// Every step counts its attempt before it runs, so a purchase that brings
+// worker after worker down is parked in attention instead.
+//
+// The service starts no goroutine, and touches the world only through its
+// Config: a simulation can drive every choice.
+package purchase

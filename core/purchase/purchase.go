@@ -1,0 +1,127 @@
+package purchase
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/imprest-go/imprest/core"
+)
+
+// Purchase is the record of one sale. Times are UTC, to the millisecond.
+type Purchase struct {
+	// ID is the purchase's id and the order's out_trade_no: 26 random
+	// characters, since anybody can query an order by its number.
+	ID    string `json:"id"`
+	State State  `json:"state"`
+	// Reason says why the state is Attention or Expired, or what the last
+	// failure was. For operators.
+	Reason string `json:"reason,omitempty"`
+
+	// Buyer is the merchant's name for whoever began the purchase.
+	Buyer string `json:"buyer,omitempty"`
+	// AppID and StoreNo are the account's.
+	AppID   string `json:"app_id"`
+	StoreNo string `json:"store_no,omitempty"`
+	// OfferID, Title, Remark, Amount (fen) and Data are the offer's.
+	OfferID string          `json:"offer_id,omitempty"`
+	Title   string          `json:"title,omitempty"`
+	Remark  string          `json:"remark,omitempty"`
+	Amount  core.Fen        `json:"amount"`
+	Data    json.RawMessage `json:"data,omitempty"`
+
+	// ImprestCode is what the phone pays with; "" until the order's answer
+	// is known.
+	ImprestCode string `json:"imprest_code,omitempty"`
+
+	CreatedAt time.Time `json:"created_at"`
+	// PayUntil is when an unpaid purchase expires.
+	PayUntil    time.Time `json:"pay_until"`
+	DeliveredAt time.Time `json:"delivered_at,omitzero"`
+
+	// Payment is the payment that counts; nil before there is one.
+	Payment *Payment `json:"payment,omitempty"`
+	// Surplus are further genuine payments of the same order: money to be
+	// paid back by a person.
+	Surplus []Payment `json:"surplus,omitempty"`
+
+	// Attempts counts the runs of the current step that came to no clean
+	// end; Polls counts the questions to the platform in this state.
+	Attempts int `json:"attempts,omitempty"`
+	Polls    int `json:"polls,omitempty"`
+	// Doubt says that the last call may have had its effect.
+	Doubt bool `json:"doubt,omitempty"`
+	// Lease is held while a step runs.
+	Lease *Lease `json:"lease,omitempty"`
+
+	// History is what happened, oldest first, at most 64 entries.
+	History []Event `json:"history,omitempty"`
+}
+
+// Payment is a payment of a purchase.
+type Payment struct {
+	TradeNo string `json:"trade_no"`
+	OpenID  string `json:"open_id,omitempty"`
+	// PayTime is the platform's pay_time; zero where it was found by a query.
+	PayTime time.Time `json:"pay_time,omitzero"`
+	// By is ByNotification or ByQuery.
+	By string `json:"by"`
+	// At is when it was put on record.
+	At time.Time `json:"at"`
+}
+
+// How a payment became known.
+const (
+	ByNotification = "notification"
+	ByQuery        = "query"
+)
+
+// Lease says who works on a purchase, and until when nobody else may. A lease
+// that ran out means that the outcome of its step is unknown.
+type Lease struct {
+	Owner string    `json:"owner"`
+	Until time.Time `json:"until"`
+}
+
+// Event is one entry of a purchase's history.
+type Event struct {
+	At    time.Time `json:"at"`
+	State State     `json:"state"`
+	Note  string    `json:"note,omitempty"`
+}
+
+const maxHistory = 64
+
+// note appends to the history. When it is full the middle goes: how a
+// purchase began and what happened last both matter.
+func (p *Purchase) note(now time.Time, note string) {
+	if len(p.History) >= maxHistory {
+		p.History = append(p.History[:maxHistory/2], p.History[maxHistory/2+1:]...)
+	}
+	p.History = append(p.History, Event{At: now, State: p.State, Note: note})
+}
+
+// enter moves p to the state to. A move that the table does not have is a
+// fault of this package.
+func (p *Purchase) enter(now time.Time, to State, note string) error {
+	for _, next := range transitions[p.State] {
+		if next == to && (p.State != Attention || p.Payment == nil) {
+			p.State, p.Lease, p.Attempts, p.Polls, p.Doubt = to, nil, 0, 0, false
+			p.Reason = ""
+			if to == Attention || to == Expired {
+				p.Reason = note
+			}
+			p.note(now, note)
+			return nil
+		}
+	}
+	return &core.Error{Op: "purchase", Code: core.CodeInternal, Err: fmt.Errorf("no way from %s to %s", p.State, to)}
+}
+
+func decode(body []byte) (Purchase, error) {
+	var p Purchase
+	if err := json.Unmarshal(body, &p); err != nil {
+		return Purchase{}, &core.Error{Op: "purchase", Code: core.CodeInternal, Err: fmt.Errorf("the record is not a purchase: %w", err)}
+	}
+	return p, nil
+}

@@ -1,0 +1,202 @@
+package purchase
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/imprest-go/imprest/core"
+	"github.com/imprest-go/imprest/core/callback"
+	"github.com/imprest-go/imprest/core/internal/check"
+	"github.com/imprest-go/imprest/core/journal"
+)
+
+// Config is what New needs to know.
+type Config struct {
+	// Store is where purchases are kept. Required.
+	Store journal.Store `json:"Store" validate:"required"`
+	// Platform makes and queries orders: a *vvchat.Client. Required.
+	Platform Platform `json:"Platform" validate:"required"`
+	// Catalog names prices. Required.
+	Catalog Catalog `json:"Catalog" validate:"required"`
+	// Deliverer grants goods. Required.
+	Deliverer Deliverer `json:"Deliverer" validate:"required"`
+	// NotifyURL is where the platform posts payment notifications. Required.
+	NotifyURL string `json:"notify_url" validate:"required"`
+
+	// PayWithin is how long a purchase waits for its payment before it
+	// expires; 0 is 30 minutes.
+	PayWithin time.Duration `json:"PayWithin" validate:"gte=0"`
+	// InFlight is how long a call whose answer was lost may still take
+	// effect; only then its outcome is asked about. 0 is one minute.
+	InFlight time.Duration `json:"InFlight" validate:"gte=0"`
+	// Lease is how long one step may take; its context ends a little
+	// earlier. 0 is one minute.
+	Lease time.Duration `json:"Lease" validate:"gte=0"`
+	// MaxAttempts is how often a step may fail or crash before the purchase
+	// goes to Attention; 0 is 8.
+	MaxAttempts int `json:"MaxAttempts" validate:"gte=0"`
+	// InlineBudget is how long the handler of a notification may spend on
+	// the delivery before it answers; 0 is 5 seconds, negative is not at
+	// all: the sweep then delivers.
+	InlineBudget time.Duration `json:"InlineBudget"`
+	// Enqueue, if set, is handed the id of each purchase that was paid, in
+	// the place of an inline delivery. Whatever takes it calls Advance. Its
+	// error is logged; the sweep is the backstop.
+	Enqueue func(ctx context.Context, id string) error `json:"-" validate:"-"`
+
+	// Now tells the time; nil is time.Now.
+	Now func() time.Time `json:"-" validate:"-"`
+	// Rand is where ids come from; nil is crypto/rand.Reader.
+	Rand io.Reader `json:"-" validate:"-"`
+	// Logger takes what an operator should know; nil discards.
+	Logger *slog.Logger `json:"-" validate:"-"`
+	// Observer is told of every step and sweep; nil is nobody.
+	Observer core.Observer `json:"-" validate:"-"`
+}
+
+// Service sells. It is safe for use by many goroutines, and many services,
+// in many processes, may share one journal.
+type Service struct{ cfg Config }
+
+var (
+	_ callback.Sink       = (*Service)(nil)
+	_ callback.UnpaidSink = (*Service)(nil)
+)
+
+// New checks cfg and returns a Service. It starts nothing. Its errors have
+// core.CodeInvalid and name the field.
+func New(cfg Config) (*Service, error) {
+	if err := check.Struct("purchase.New", cfg); err != nil {
+		return nil, err
+	}
+	setDefault(&cfg.PayWithin, 30*time.Minute)
+	setDefault(&cfg.InFlight, time.Minute)
+	setDefault(&cfg.Lease, time.Minute)
+	setDefault(&cfg.InlineBudget, 5*time.Second)
+	setDefault(&cfg.MaxAttempts, 8)
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Rand == nil {
+		cfg.Rand = rand.Reader
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Service{cfg: cfg}, nil
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// Prefix is how the journal's ids of purchases begin.
+const Prefix = "p/"
+
+// Get returns the purchase with that id, or an error that is
+// journal.ErrNotFound.
+func (s *Service) Get(ctx context.Context, id string) (Purchase, error) {
+	_, p, err := s.load(ctx, id)
+	return p, err
+}
+
+func (s *Service) now() time.Time { return journal.Millis(s.cfg.Now()) }
+
+func (s *Service) load(ctx context.Context, id string) (journal.Record, Purchase, error) {
+	record, err := s.cfg.Store.Get(ctx, Prefix+id)
+	if err != nil {
+		return journal.Record{}, Purchase{}, err
+	}
+	p, err := decode(record.Body)
+	return record, p, err
+}
+
+// store writes p over the version that record was read at. When the store
+// cannot say whether the write was applied it looks, and tries again: both
+// attempts name the same version, so at most one of them counts. ErrConflict
+// means that somebody else's write was there first.
+func (s *Service) store(ctx context.Context, record journal.Record, p Purchase, due time.Time) (journal.Record, error) {
+	body, err := json.Marshal(p)
+	if err != nil {
+		return journal.Record{}, &core.Error{Op: "purchase", Code: core.CodeInternal, Err: err}
+	}
+	record.Body, record.Due = body, due
+	for range 3 {
+		stored, err := s.cfg.Store.Put(ctx, record)
+		switch {
+		case err == nil:
+			return stored, nil
+		case errors.Is(err, journal.ErrConflict):
+			if stored.Version == record.Version+1 && bytes.Equal(stored.Body, body) {
+				return stored, nil // our own write, applied after all
+			}
+			return journal.Record{}, err
+		case !errors.Is(err, journal.ErrUnknown) || ctx.Err() != nil:
+			return journal.Record{}, err
+		}
+		stored, err = s.cfg.Store.Get(ctx, record.ID)
+		switch {
+		case errors.Is(err, journal.ErrNotFound) && record.Version == 0:
+		case err != nil:
+			return journal.Record{}, err
+		case stored.Version == record.Version+1 && bytes.Equal(stored.Body, body):
+			return stored, nil
+		case stored.Version != record.Version:
+			return journal.Record{}, journal.ErrConflict
+		}
+	}
+	return journal.Record{}, journal.ErrUnknown
+}
+
+// maxTries bounds how often a change is made again because somebody else
+// changed the record first.
+const maxTries = 32
+
+// errUnchanged is what a change returns that finds nothing to do.
+var errUnchanged = errors.New("nothing to do")
+
+// change reads the purchase, applies fn, which also says when it is due next,
+// and writes it; again, from the reading, while others write in between.
+func (s *Service) change(ctx context.Context, id string, fn func(p *Purchase, due *time.Time) error) (Purchase, error) {
+	for range maxTries {
+		record, p, err := s.load(ctx, id)
+		if err != nil {
+			return Purchase{}, err
+		}
+		due := record.Due
+		if err := fn(&p, &due); err != nil {
+			if errors.Is(err, errUnchanged) {
+				err = nil
+			}
+			return p, err
+		}
+		_, err = s.store(ctx, record, p, due)
+		if errors.Is(err, journal.ErrConflict) {
+			continue
+		}
+		return p, err
+	}
+	return Purchase{}, &core.Error{Op: "purchase", Code: core.CodeBusy, Err: fmt.Errorf("purchase %s changes faster than it can be written: try later", id)}
+}
+
+// attention parks p for a person.
+func (s *Service) attention(ctx context.Context, p *Purchase, due *time.Time, reason string) error {
+	*due = time.Time{}
+	s.cfg.Logger.ErrorContext(ctx, "purchase needs attention", "id", p.ID, "state", string(p.State), "reason", reason)
+	if p.State == Attention {
+		p.Reason = reason
+		p.note(s.now(), reason)
+		return nil
+	}
+	return p.enter(s.now(), Attention, reason)
+}

@@ -1,0 +1,220 @@
+package purchase
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/imprest-go/imprest/core"
+	"github.com/imprest-go/imprest/core/internal/check"
+	"github.com/imprest-go/imprest/core/vvchat"
+)
+
+// query asks the platform what became of an order that is not paid as far as
+// the journal knows. It is the step of Ordering, Unpaid and Expired.
+func (s *Service) query(ctx context.Context, p Purchase) outcome {
+	trade, err := s.cfg.Platform.Query(ctx, p.ID)
+	switch {
+	case unknownOrder(err):
+		return s.noOrder(ctx, p)
+	case err != nil:
+		return s.pollLater(err)
+	}
+	return s.compare(ctx, p, trade)
+}
+
+// unknownOrder reports whether err is how the platform says that it has no
+// such order. Another refusal (an outage of a gateway, say) says nothing.
+func unknownOrder(err error) bool {
+	refused, ok := errors.AsType[*vvchat.PlatformError](err)
+	return ok && refused.Status == http.StatusBadRequest
+}
+
+// compare holds the platform's answer against the record.
+func (s *Service) compare(ctx context.Context, p Purchase, trade vvchat.Trade) outcome {
+	if problem := disagrees(p, trade); problem != "" {
+		return func(p *Purchase, due *time.Time) error {
+			return s.attention(ctx, p, due, "the platform's answer to a query does not fit the order: "+problem)
+		}
+	}
+	if trade.Status != vvchat.StatusPaid {
+		return s.unpaid(trade)
+	}
+	if !s.cfg.Platform.Trusted() {
+		return func(p *Purchase, due *time.Time) error {
+			return s.attention(ctx, p, due, "a query over a connection that anybody can change says paid: wait for the notification, or check by hand")
+		}
+	}
+	// The claim of the trade_no needs the journal, so this outcome is
+	// recorded by settle, which takes the lease away.
+	payment := Payment{TradeNo: trade.TradeNo, OpenID: trade.OpenID, By: ByQuery, At: s.now()}
+	_, err := s.settle(ctx, p.ID, payment, func(now *Purchase) error {
+		if problem := disagrees(*now, trade); problem != "" {
+			return core.Mismatch("purchase", problem)
+		}
+		return nil
+	})
+	switch {
+	case core.CodeOf(err) == core.CodeMismatch:
+		return func(p *Purchase, due *time.Time) error { return s.attention(ctx, p, due, err.Error()) }
+	case err != nil:
+		return s.pollLater(err)
+	}
+	// The lease is gone: whatever is returned here finds nothing to record.
+	return func(*Purchase, *time.Time) error { return errUnchanged }
+}
+
+// disagrees says in what a trade is not p's, or "".
+func disagrees(p Purchase, trade vvchat.Trade) string {
+	switch {
+	case trade.OutTradeNo != p.ID:
+		return "another out_trade_no"
+	case trade.Amount != p.Amount:
+		return fmt.Sprintf("its amount is %d fen, the order's is %d", trade.Amount, p.Amount)
+	case p.StoreNo != "" && trade.StoreNo != p.StoreNo:
+		return "another store_no"
+	case p.ImprestCode != "" && trade.ImprestCode != p.ImprestCode:
+		return "another imprest_code"
+	case trade.Status == vvchat.StatusPaid && !check.ID.MatchString(trade.TradeNo):
+		return "paid, without a proper trade_no"
+	case !check.ID.MatchString(trade.ImprestCode):
+		return "no proper imprest_code"
+	}
+	return ""
+}
+
+// unpaid records that an order exists and nobody has paid it.
+func (s *Service) unpaid(trade vvchat.Trade) outcome {
+	return func(p *Purchase, due *time.Time) error {
+		now := s.now()
+		switch {
+		case p.State == Ordering:
+			return s.ordered(trade.ImprestCode)(p, due)
+		case p.State == Unpaid && !now.Before(p.PayUntil):
+			if err := p.enter(now, Expired, "nobody paid in time"); err != nil {
+				return err
+			}
+		default:
+			p.polled()
+		}
+		*due = s.nextPoll(*p)
+		return nil
+	}
+}
+
+// noOrder decides what follows when the platform knows no such order.
+func (s *Service) noOrder(ctx context.Context, p Purchase) outcome {
+	if p.State == Ordering && s.now().Before(p.PayUntil) {
+		// Nothing of an earlier call can be under way any more, so its
+		// outcome is known: there is no order. It is made now.
+		apply, _ := s.order(ctx, p)
+		return apply
+	}
+	return func(p *Purchase, due *time.Time) error {
+		if p.State != Expired && !s.now().Before(p.PayUntil) {
+			if err := p.enter(s.now(), Expired, "the platform knows no such order"); err != nil {
+				return err
+			}
+		} else {
+			p.polled()
+		}
+		*due = s.nextPoll(*p)
+		return nil
+	}
+}
+
+// polled notes a question that was answered, and changed nothing.
+func (p *Purchase) polled() {
+	p.Polls++
+	p.Attempts, p.Doubt = 0, false
+}
+
+// pollLater records that a question could not be asked or was not answered.
+// That is nobody's fault, and does not count as an attempt.
+func (s *Service) pollLater(err error) outcome {
+	return func(p *Purchase, due *time.Time) error {
+		p.Reason = err.Error()
+		p.polled()
+		*due = s.now().Add(min(backoff(p.Polls), 10*time.Minute))
+		return nil
+	}
+}
+
+// nextPoll is when the platform is asked next about an order that is not paid.
+func (s *Service) nextPoll(p Purchase) time.Time {
+	if p.State == Expired {
+		return s.watch(p)
+	}
+	now := s.now()
+	next := now.Add(doubled(30*time.Second, p.Polls, 10*time.Minute))
+	if now.Before(p.PayUntil) && next.After(p.PayUntil) {
+		return p.PayUntil
+	}
+	return next
+}
+
+// watchFor is how long an expired order is watched: nothing closes it, so it
+// can be paid.
+const watchFor = 90 * 24 * time.Hour
+
+// watch is when an expired order is looked at next, at growing intervals.
+func (s *Service) watch(p Purchase) time.Time {
+	next := s.now().Add(doubled(30*time.Minute, p.Polls, 7*24*time.Hour))
+	if next.After(p.PayUntil.Add(watchFor)) {
+		return time.Time{}
+	}
+	return next
+}
+
+func doubled(pause time.Duration, times int, most time.Duration) time.Duration {
+	for ; times > 0 && pause < most; times-- {
+		pause *= 2
+	}
+	return min(pause, most)
+}
+
+// deliver grants the goods, or finds that they were granted.
+func (s *Service) deliver(ctx context.Context, p Purchase) outcome {
+	if p.Doubt {
+		granted, err := s.cfg.Deliverer.Delivered(ctx, p)
+		if err != nil {
+			return s.inDoubt("asked whether it was delivered: " + err.Error())
+		}
+		if granted {
+			return s.delivered(ctx, "found delivered")
+		}
+	}
+	err := s.cfg.Deliverer.Deliver(ctx, p)
+	switch code := core.CodeOf(err); {
+	case err == nil:
+		return s.delivered(ctx, "")
+	case core.Retryable(err):
+		return func(p *Purchase, due *time.Time) error {
+			p.Doubt, p.Reason = false, err.Error()
+			*due = s.now().Add(backoff(p.Attempts))
+			return nil
+		}
+	case code == core.CodeRefused, code == core.CodeInvalid:
+		return func(p *Purchase, due *time.Time) error {
+			return s.attention(ctx, p, due, "the delivery was refused: "+err.Error())
+		}
+	}
+	return s.inDoubt(err.Error())
+}
+
+func (s *Service) delivered(ctx context.Context, note string) outcome {
+	return func(p *Purchase, due *time.Time) error {
+		now := s.now()
+		p.DeliveredAt = now
+		if err := p.enter(now, Delivered, note); err != nil {
+			return err
+		}
+		*due = time.Time{}
+		if len(p.Surplus) > 0 {
+			return s.attention(ctx, p, due, fmt.Sprintf("delivered, and paid more than once, trade_no %s: pay it back", p.Surplus[0].TradeNo))
+		}
+		return nil
+	}
+}
