@@ -45,7 +45,7 @@ func strictMerchant(m Message, payout bool) Verdict {
 	word, separator := regexp.MustCompile(`^[A-Za-z0-9_]{1,64}$`), regexp.MustCompile(`&[A-Za-z0-9_]{1,64}=`)
 	got := map[string]string{}
 	for _, f := range fields {
-		odd := func(r rune) bool { return unicode.IsControl(r) || r == unicode.ReplacementChar }
+		odd := unicode.IsControl
 		if !word.MatchString(f.name) || separator.MatchString(f.value) || strings.ContainsFunc(f.value, odd) {
 			return VerdictRefuse
 		}

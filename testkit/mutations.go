@@ -296,7 +296,7 @@ func mutations() []mutation {
 			edit:        func(d *draft) { d.set(field{name: "extra", value: "\uFFFD", literal: `"\ud800"`}) },
 		},
 		{
-			MutatorInfo: MutatorInfo{MutateReplacementChar, refuse, both, "U+FFFD, which readers put where they could not read"},
+			MutatorInfo: MutatorInfo{MutateReplacementChar, deliver, both, "U+FFFD in a value: a character like any other, as long as it was sent as one"},
 			edit:        func(d *draft) { d.set(textField("extra", "\uFFFD")) },
 		},
 		{

@@ -1,0 +1,41 @@
+package check_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/imprest-go/imprest/core"
+	"github.com/imprest-go/imprest/core/internal/check"
+)
+
+type order struct {
+	OutTradeNo string   `json:"out_trade_no" validate:"required,id"`
+	Amount     core.Fen `json:"amount" validate:"gt=0"`
+	Title      string   `json:"title" validate:"required,clear"`
+	SceneType  string   `json:"scene_type" validate:"omitempty,oneof=APP WEB"`
+}
+
+func TestFindingsNameTheProtocolsFields(t *testing.T) {
+	good := order{OutTradeNo: "O_1-a", Amount: 1, Title: "tea & cake"}
+	assert.NoError(t, check.Struct("x", good))
+	for _, tt := range []struct {
+		change func(*order)
+		says   string
+	}{
+		{func(o *order) { o.OutTradeNo = "" }, "x: out_trade_no must be given"},
+		{func(o *order) { o.OutTradeNo = "a b" }, "x: out_trade_no must be 1 to 64 of A-Z, a-z, 0-9, _ and -"},
+		{func(o *order) { o.Amount = 0 }, "x: amount must be greater than 0"},
+		{func(o *order) { o.Amount = -5 }, "x: amount must be greater than 0"},
+		{func(o *order) { o.SceneType = "TV" }, "x: scene_type must be one of: APP WEB"},
+		{func(o *order) { o.Title = "x&amount=1" }, `x: title must be valid UTF-8 without control characters and without "&name=", which the signature could not tell from another field`},
+		{func(o *order) { o.Title = "x\ny" }, `x: title must be valid UTF-8 without control characters and without "&name=", which the signature could not tell from another field`},
+		{func(o *order) { o.Title, o.Amount = "", 0 }, "x: amount must be greater than 0; title must be given"},
+	} {
+		bad := good
+		tt.change(&bad)
+		err := check.Struct("x", bad)
+		assert.EqualError(t, err, tt.says)
+		assert.Equal(t, core.CodeInvalid, core.CodeOf(err))
+	}
+}
