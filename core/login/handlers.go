@@ -1,0 +1,270 @@
+package login
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/imprest-go/imprest/core"
+	"github.com/imprest-go/imprest/core/vvchat"
+)
+
+// Start handles GET /login: it makes a state, binds it to the browser and
+// sends that to the app's consent screen with 302. ?return= names the local
+// path that the login ends at; one that is not local, or not allowed, is 400.
+// A store that fails is 503.
+func (l *Login) Start(ctx context.Context, r *core.Request) *core.Response {
+	return l.handle(ctx, r, "login.Start", http.MethodGet, func(ctx context.Context) (*core.Response, error) {
+		query, err := readQuery(r)
+		if err != nil {
+			return nil, err
+		}
+		returnTo := l.cfg.AfterLogin
+		if want := query.Get("return"); want != "" {
+			if !l.mayReturnTo(want) {
+				return nil, refuse(http.StatusBadRequest, "return is not a path that a login may end at")
+			}
+			returnTo = want
+		}
+		state, cookie, err := l.issue(ctx, r, returnTo)
+		if err != nil {
+			return nil, err
+		}
+		return redirect(http.StatusFound, l.cfg.Link(state), cookie), nil
+	})
+}
+
+// State handles GET /login/state, for a page inside the app: the options of
+// its vvchat.call("auth", …) as JSON, with a fresh state that is bound to the
+// browser: {"app_id": …, "scope": …, "state": …}. The page hands the code to
+// [Login.HandIn].
+func (l *Login) State(ctx context.Context, r *core.Request) *core.Response {
+	return l.handle(ctx, r, "login.State", http.MethodGet, func(ctx context.Context) (*core.Response, error) {
+		state, cookie, err := l.issue(ctx, r, l.cfg.AfterLogin)
+		if err != nil {
+			return nil, err
+		}
+		resp := core.JSON(http.StatusOK, struct {
+			AppID string `json:"app_id"`
+			Scope string `json:"scope"`
+			State string `json:"state"`
+		}{l.cfg.AppID, l.cfg.Scope, state})
+		resp.Header = append(resp.Header, cookie)
+		return resp, nil
+	})
+}
+
+// Return handles GET /login/return, where the app sends the browser: with
+// code and state, or with an err_code other than 0 when the user said no,
+// which [Config.Declined] answers.
+//
+// A state that is missing, unknown, used, too old or another browser's is 400;
+// so is a code that the platform refuses. A platform that is not reached, or
+// makes no sense, is 503, and so is a store that fails: the user starts again.
+// Else the session cookie is set, and 303 leads to where the login ends.
+func (l *Login) Return(ctx context.Context, r *core.Request) *core.Response {
+	return l.handle(ctx, r, "login.Return", http.MethodGet, func(ctx context.Context) (*core.Response, error) {
+		query, err := readQuery(r)
+		if err != nil {
+			return nil, err
+		}
+		if code := query.Get("err_code"); code != "" && code != "0" {
+			// The state is of no more use. It may also be absent: the page
+			// does not say that a "no" comes with it.
+			_, _ = l.consume(ctx, r, query.Get("state"))
+			return l.cfg.Declined.Handle(ctx, r), nil
+		}
+		session, cookie, err := l.finish(ctx, r, "login.Return", query.Get("code"), query.Get("state"))
+		if err != nil {
+			return nil, err
+		}
+		return redirect(http.StatusSeeOther, session.returnTo, cookie), nil
+	})
+}
+
+// HandIn handles POST /login/code, JSON {"code": …, "state": …}: what a page
+// inside the app got from vvchat.call("auth", …); other members are ignored.
+// The rules are those of [Login.Return]. The answer is 200 with the session as
+// JSON: {"open_id": …, "nickname": …, "issued_at": …, "expires_at": …}. A
+// request from another site is 403.
+func (l *Login) HandIn(ctx context.Context, r *core.Request) *core.Response {
+	return l.handle(ctx, r, "login.HandIn", http.MethodPost, func(ctx context.Context) (*core.Response, error) {
+		if err := l.checkOrigin(r); err != nil {
+			return nil, err
+		}
+		if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+			return nil, refuse(http.StatusUnsupportedMediaType, "the body is not declared as JSON")
+		}
+		if len(r.Body) > 4096 {
+			return nil, refuse(http.StatusRequestEntityTooLarge, "the body is larger than a code and a state")
+		}
+		var in struct {
+			Code  string `json:"code"`
+			State string `json:"state"`
+		}
+		if err := json.Unmarshal(r.Body, &in); err != nil {
+			return nil, refuse(http.StatusBadRequest, "the body is not an object with code and state")
+		}
+		session, cookie, err := l.finish(ctx, r, "login.HandIn", in.Code, in.State)
+		if err != nil {
+			return nil, err
+		}
+		resp := core.JSON(http.StatusOK, session.Session)
+		resp.Header = append(resp.Header, cookie)
+		return resp, nil
+	})
+}
+
+// Current handles GET /login/session: the session as JSON, as [Login.HandIn]
+// returns it, or 401.
+func (l *Login) Current(ctx context.Context, r *core.Request) *core.Response {
+	return l.handle(ctx, r, "login.Current", http.MethodGet, func(context.Context) (*core.Response, error) {
+		s, err := l.FromRequest(r)
+		if err != nil {
+			return core.Refuse(http.StatusUnauthorized), nil // the common case, not one to log
+		}
+		return core.JSON(http.StatusOK, s), nil
+	})
+}
+
+// Logout handles POST /login/logout: it removes the session cookie and leads
+// to [Config.AfterLogout] with 303. A request from another site is 403. A copy
+// of the cookie elsewhere stays good until it ends.
+func (l *Login) Logout(ctx context.Context, r *core.Request) *core.Response {
+	return l.handle(ctx, r, "login.Logout", http.MethodPost, func(context.Context) (*core.Response, error) {
+		if err := l.checkOrigin(r); err != nil {
+			return nil, err
+		}
+		return redirect(http.StatusSeeOther, l.cfg.AfterLogout, l.setCookie(l.sessionCookie, "", 0)), nil
+	})
+}
+
+// finished is a session and where its login ends.
+type finished struct {
+	Session
+	returnTo string
+}
+
+// finish uses the state up, then exchanges the code, and returns the session
+// with its cookie.
+func (l *Login) finish(ctx context.Context, r *core.Request, name, code, state string) (_ finished, cookie core.HeaderField, err error) {
+	ctx, ended := core.Observe(ctx, l.cfg.Observer, core.Work{Kind: "callback", Name: name})
+	defer func() {
+		if p := recover(); p != nil {
+			ended(&core.Error{Op: name, Code: core.CodeInternal, Err: errors.New("it panicked")})
+			panic(p) // handle answers
+		}
+		ended(err)
+	}()
+	if code == "" || len(code) > 512 {
+		return finished{}, cookie, refuse(http.StatusBadRequest, "no code, or one that is too long")
+	}
+	returnTo, err := l.consume(ctx, r, state)
+	if err != nil {
+		return finished{}, cookie, err
+	}
+	token, err := l.cfg.Platform.ExchangeCode(ctx, code)
+	if err != nil {
+		return finished{}, cookie, platformError(err)
+	}
+	if !isOpenID(token.OpenID) {
+		return finished{}, cookie, &core.Error{Op: name, Code: core.CodeUnknown, Err: errors.New("the platform's open_id is not an identifier")}
+	}
+	var profile vvchat.Profile
+	if !l.cfg.SkipProfile && l.cfg.Scope == vvchat.ScopeUserInfo {
+		if profile, err = l.cfg.Platform.Profile(ctx, token.Token); err != nil {
+			return finished{}, cookie, platformError(err)
+		}
+		if profile.OpenID != token.OpenID {
+			return finished{}, cookie, &core.Error{Op: name, Code: core.CodeUnknown, Err: errors.New("the platform's profile is not that of the token's user")}
+		}
+	}
+	if l.cfg.OnLogin != nil {
+		if err := l.cfg.OnLogin(ctx, token, profile); err != nil {
+			if core.CodeOf(err) == core.CodeMismatch {
+				return finished{}, cookie, refuse(http.StatusForbidden, err.Error())
+			}
+			return finished{}, cookie, fmt.Errorf("OnLogin: %w", err)
+		}
+	}
+	session := l.newSession(token.OpenID, profile.Nickname)
+	value, err := l.seal(session)
+	if err != nil {
+		return finished{}, cookie, err
+	}
+	return finished{session, returnTo}, l.setCookie(l.sessionCookie, value, l.cfg.SessionTTL), nil
+}
+
+// platformError tells a code that is no good, which is the request's fault,
+// from a platform that did not say.
+func platformError(err error) error {
+	code := core.CodeOf(err)
+	if (code == core.CodeRefused || code == core.CodeInvalid) && !core.Retryable(err) {
+		return refuse(http.StatusBadRequest, err.Error())
+	}
+	return err
+}
+
+// isOpenID reports whether s can be an id wherever ids go: 1 to 128 visible
+// ASCII characters.
+func isOpenID(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] <= ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 128
+}
+
+// checkOrigin refuses a request that a page of another site sent. Browsers say
+// where a POST comes from; what says nothing is no browser, and has no cookie
+// of a user's.
+func (l *Login) checkOrigin(r *core.Request) error {
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "same-origin", "none":
+		return nil
+	case "":
+	default:
+		return refuse(http.StatusForbidden, "a page of another site sent it")
+	}
+	origin := r.Header.Get("Origin")
+	if origin == "" || origin == l.origin {
+		return nil
+	}
+	// The site may have more names than the one in RedirectURI.
+	if u, err := url.Parse(origin); err == nil && u.Host != "" && strings.EqualFold(u.Host, r.Header.Get("Host")) {
+		return nil
+	}
+	return refuse(http.StatusForbidden, "a page of another site sent it")
+}
+
+// readQuery reads the query. A parameter of ours that stands twice is refused:
+// two readers could read it in two ways.
+func readQuery(r *core.Request) (url.Values, error) {
+	query, err := url.ParseQuery(r.RawQuery)
+	if err != nil {
+		return nil, refuse(http.StatusBadRequest, "the query cannot be read")
+	}
+	for _, name := range []string{"code", "err_code", "return", "state"} {
+		if len(query[name]) > 1 {
+			return nil, refuse(http.StatusBadRequest, "a parameter of the query stands twice")
+		}
+	}
+	return query, nil
+}
+
+// redirect sends the browser on. The address that it leaves may hold a code:
+// it is not to be kept, nor told to the next page.
+func redirect(status int, to string, cookie core.HeaderField) *core.Response {
+	return &core.Response{Status: status, Header: core.Header{
+		{Name: "Location", Value: to},
+		{Name: "Cache-Control", Value: "no-store"},
+		{Name: "Referrer-Policy", Value: "no-referrer"},
+		cookie,
+	}}
+}
