@@ -1,0 +1,20 @@
+// Package sandbox runs a whole world on loopback: a merchant's shop built from
+// imprest's own parts, beside a fake VVChat platform that is as strict as the
+// real one, with a fake phone to log in and pay with. It is what
+// `imprest sandbox` runs.
+//
+// # Where to start
+//
+// [Run] serves until its context ends, or with [Config.Once] runs one purchase
+// from login to delivery by itself and says how it ended. [FaultList] names the
+// faults that can be switched on. [OpenJournal] opens a journal by the name
+// that a person types.
+//
+// # What it guards
+//
+// The sandbox is for a developer's own machine. Everything but the shop is
+// served on loopback alone, to requests that name a loopback host, so that
+// neither the network nor a page in the developer's browser reaches the control
+// API. The account is the platform's documented test account: no real key has
+// any business here.
+package sandbox
