@@ -3,9 +3,11 @@ package testkit
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	neturl "net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -57,6 +59,10 @@ func (m Message) Post(ctx context.Context, client *http.Client, url string) (*co
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
+	return m.send(ctx, client, url)
+}
+
+func (m Message) send(ctx context.Context, client *http.Client, url string) (*core.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, m.Method, url, bytes.NewReader(m.Body))
 	if err != nil {
 		return nil, &core.Error{Op: "testkit.Message.Post", Code: core.CodeInvalid, Err: err}
@@ -69,6 +75,9 @@ func (m Message) Post(ctx context.Context, client *http.Client, url string) (*co
 	}
 	resp, err := client.Do(req)
 	if err != nil {
+		if inURL, ok := errors.AsType[*neturl.Error](err); ok {
+			err = inURL.Err // without the address, which may hold a secret path
+		}
 		return nil, &core.Error{Op: "testkit.Message.Post", Code: core.CodeUnknown, Err: err}
 	}
 	defer resp.Body.Close()
@@ -136,6 +145,10 @@ type PaymentFields struct {
 // the platform signs it, with the mutators applied in their order. It panics
 // on a mutator that does not exist.
 func SignedPayment(f PaymentFields, mutators ...Mutator) Message {
+	return f.draft().build(mutators)
+}
+
+func (f PaymentFields) draft() *draft {
 	account := TestAccount()
 	if f.AppID == "" {
 		f.AppID = account.AppID
@@ -179,7 +192,7 @@ func SignedPayment(f PaymentFields, mutators ...Mutator) Message {
 		},
 	}
 	d.addExtra(f.Extra)
-	return d.build(mutators)
+	return d
 }
 
 // PayoutFields says what a payout notification tells. The zero value is a

@@ -1,0 +1,133 @@
+package testkit
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/imprest-go/imprest/core"
+)
+
+// Exchange is one request and its answer, to the platform or from it, as the
+// record keeps it. An app_key, a token and an Authorization header are masked.
+type Exchange struct {
+	// Seq counts the exchanges in the order in which they began, from 1.
+	Seq int
+	// Call says what it was; "" for a path that the platform does not have.
+	Call Call
+	// Time is when it began, on the platform's clock.
+	Time time.Time
+	// Took is how long it lasted, on the wall clock.
+	Took time.Duration
+	// Method, Path, Query, Header and Body are the request. Path is a whole
+	// URL for what the platform sends.
+	Method string
+	Path   string
+	Query  string
+	Header core.Header
+	Body   string
+	// Status, AnswerHeader and Answer are the answer. Status is 0 if there
+	// was none.
+	Status       int
+	AnswerHeader core.Header
+	Answer       string
+	// Err says why there was no answer, or none that arrived.
+	Err string
+	// AppID and OutTradeNo say what it was about, as far as that is known.
+	AppID      string
+	OutTradeNo string
+	// Canonical is the text that the request's sign stands for, with the
+	// app_key masked; "" if it is not signed.
+	Canonical string
+	// Faults are those that struck it.
+	Faults []FaultKind
+}
+
+// String returns one line for a log.
+func (e Exchange) String() string {
+	var b strings.Builder
+	arrow := "<-"
+	if e.Call == CallNotification {
+		arrow = "->"
+	}
+	fmt.Fprintf(&b, "vvchat #%d %s %s %s", e.Seq, arrow, e.Method, e.Path)
+	if e.OutTradeNo != "" {
+		fmt.Fprintf(&b, " out_trade_no=%s", e.OutTradeNo)
+	}
+	if e.Status != 0 {
+		fmt.Fprintf(&b, ": %d %.200q", e.Status, e.Answer)
+	}
+	if e.Err != "" {
+		fmt.Fprintf(&b, ": %s", e.Err)
+	}
+	if len(e.Faults) > 0 {
+		fmt.Fprintf(&b, " %v", e.Faults)
+	}
+	return b.String()
+}
+
+// maskQuery returns a raw query with the values of its secrets masked.
+func maskQuery(raw string) string {
+	parts := strings.Split(raw, "&")
+	for i, part := range parts {
+		name, _, _ := strings.Cut(part, "=")
+		plain, err := url.QueryUnescape(name)
+		if err != nil || plain == "app_key" || plain == "token" {
+			parts[i] = name + "=" + mask
+		}
+	}
+	if raw == "" {
+		return ""
+	}
+	return strings.Join(parts, "&")
+}
+
+// maskHeader returns header lines with the secret ones masked.
+func maskHeader(h core.Header) core.Header {
+	h = slices.Clone(h)
+	for i := range h {
+		if strings.EqualFold(h[i].Name, "Authorization") {
+			h[i].Value = mask
+		}
+	}
+	return h
+}
+
+// record keeps the last exchanges of a fake.
+type record struct {
+	mu   sync.Mutex
+	keep int
+	seq  int
+	ring []Exchange // the last keep of them count
+	told func(Exchange)
+}
+
+func (r *record) begin() (seq int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.seq++
+	return r.seq
+}
+
+func (r *record) add(e Exchange) {
+	r.mu.Lock()
+	r.ring = append(r.ring, e)
+	if len(r.ring) >= 2*r.keep {
+		r.ring = slices.Clone(r.ring[len(r.ring)-r.keep:])
+	}
+	r.mu.Unlock()
+	if r.told != nil {
+		r.told(e)
+	}
+}
+
+func (r *record) all() []Exchange {
+	r.mu.Lock()
+	all := slices.Clone(r.ring[max(0, len(r.ring)-r.keep):])
+	r.mu.Unlock()
+	slices.SortFunc(all, func(a, b Exchange) int { return a.Seq - b.Seq })
+	return all
+}

@@ -1,0 +1,304 @@
+package testkit
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Call names something that goes over the wire between a merchant and the
+// platform.
+type Call string
+
+// The calls.
+const (
+	CallUnifiedOrder Call = "unifiedorder"
+	CallQuery        Call = "query"
+	CallToken        Call = "token"
+	CallUserInfo     Call = "userinfo"
+	// CallNotification is the one that the platform makes: an attempt to
+	// deliver a payment notification.
+	CallNotification Call = "notification"
+)
+
+// FaultKind names something that can go wrong. The constants are all there
+// are; [Faults] tells what each does. A command line can take its text as it
+// is.
+type FaultKind string
+
+// The faults.
+const (
+	// Of every request to the platform.
+
+	FaultSlow          FaultKind = "slow"
+	FaultCut           FaultKind = "cut"
+	FaultAnswerLost    FaultKind = "answer-lost"
+	FaultError500      FaultKind = "error-500"
+	FaultError500After FaultKind = "error-500-after"
+	FaultRefused       FaultKind = "refused"
+	FaultGarbage       FaultKind = "garbage"
+	FaultRedirect      FaultKind = "redirect"
+	FaultHugeAnswer    FaultKind = "huge-answer"
+
+	// Of one of the calls.
+
+	FaultForgedAnswer   FaultKind = "forged-answer"
+	FaultUnsignedAnswer FaultKind = "unsigned-answer"
+	FaultOtherApp       FaultKind = "other-app"
+	FaultOtherAmount    FaultKind = "other-amount"
+	FaultOtherStore     FaultKind = "other-store"
+	FaultUnpaid         FaultKind = "unpaid"
+	FaultWrongCode      FaultKind = "wrong-code"
+	FaultDurationExpiry FaultKind = "duration-expiry"
+	FaultTokenExpired   FaultKind = "token-expired"
+
+	// Of notifications.
+
+	FaultDropCallback        FaultKind = "drop-callback"
+	FaultDelayCallback       FaultKind = "delay-callback"
+	FaultDuplicate           FaultKind = "duplicate"
+	FaultDuplicateConcurrent FaultKind = "duplicate-concurrent"
+	FaultReorder             FaultKind = "reorder"
+	FaultWaitingFirst        FaultKind = "waiting-first"
+	FaultForgedSign          FaultKind = "forged-sign"
+	FaultTampered            FaultKind = "tampered"
+	FaultLowerCaseSign       FaultKind = "lower-case-sign"
+	FaultExtraField          FaultKind = "extra-field"
+	FaultMutate              FaultKind = "mutate"
+	FaultSecondPayment       FaultKind = "second-payment"
+)
+
+// FaultInfo tells what a [FaultKind] does.
+type FaultInfo struct {
+	// Kind is the fault.
+	Kind FaultKind
+	// Calls are the calls that it can happen to.
+	Calls []Call
+	// Doc is one line.
+	Doc string
+	// added is true if the fault can join others in one call; of those that
+	// are not, a call has one at most.
+	added bool
+}
+
+// Faults returns all faults: the one place that a command line prints from.
+func Faults() []FaultInfo {
+	requests := []Call{CallUnifiedOrder, CallQuery, CallToken, CallUserInfo}
+	order, query := []Call{CallUnifiedOrder}, []Call{CallQuery}
+	notices := []Call{CallNotification}
+	return []FaultInfo{
+		{FaultSlow, requests, "the call has its effect; the answer waits for Delay on the clock, or until the client gives up", true},
+		{FaultCut, requests, "the connection is cut before the call has an effect", false},
+		{FaultAnswerLost, requests, "the call has its effect, then the connection is cut", false},
+		{FaultError500, requests, "answered 500 before the call has an effect", false},
+		{FaultError500After, requests, "the call has its effect and is answered 500", false},
+		{FaultRefused, requests, "refused with 400, without an effect", false},
+		{FaultGarbage, requests, "answered 200 with a page of HTML, as a broken proxy does, without an effect", false},
+		{FaultRedirect, requests, "answered 302 to another path, without an effect", false},
+		{FaultHugeAnswer, requests, "the call has its effect, and 16 MiB of white space follow the answer's first byte", false},
+
+		{FaultForgedAnswer, order, "the order is made; the answer's sign comes from another key", false},
+		{FaultUnsignedAnswer, order, "the order is made; the answer has no sign", false},
+		{FaultOtherApp, order, "the order is made; the answer is signed well and names another app_id", false},
+		{FaultOtherStore, query, "the answer names another store_no", false},
+		{FaultUnpaid, query, "the answer says status 0 of a trade that is paid", false},
+		{FaultOtherAmount, []Call{CallQuery, CallNotification}, "one fen more than was ordered, signed well where there is a sign", false},
+		{FaultWrongCode, []Call{CallToken}, "a good code is refused as a wrong one, and stays good", false},
+		{FaultDurationExpiry, []Call{CallToken}, "expire_in is a duration in seconds, as the robot's is", false},
+		{FaultTokenExpired, []Call{CallUserInfo}, "the token has expired before its time", false},
+
+		{FaultDropCallback, notices, "the attempt is never sent", false},
+		{FaultDelayCallback, notices, "the attempt is made later by Delay on the clock (a minute if it is 0)", false},
+		{FaultDuplicate, notices, "sent Copies more times (once if it is 0), one after the other", true},
+		{FaultDuplicateConcurrent, notices, "sent Copies more times (once if it is 0), all at the same time", true},
+		{FaultReorder, notices, "a notice with status 0 arrives after the attempt", true},
+		{FaultWaitingFirst, notices, "a notice with status 0 arrives before the attempt", true},
+		{FaultForgedSign, notices, "signed with another app_key", false},
+		{FaultTampered, notices, "the amount is changed after signing", false},
+		{FaultLowerCaseSign, notices, "the sign in lower-case hex, which is genuine", false},
+		{FaultExtraField, notices, "a field that nobody documented, signed like all others, which is genuine", false},
+		{FaultMutate, notices, "changed by Mutators", false},
+		{FaultSecondPayment, notices, "the order is paid a second time, under another trade_no, after the attempt", true},
+	}
+}
+
+// FindFault returns what is known of the fault with that name.
+func FindFault(name string) (FaultInfo, bool) {
+	for _, info := range Faults() {
+		if info.Kind == FaultKind(name) {
+			return info, true
+		}
+	}
+	return FaultInfo{}, false
+}
+
+// Always, as the Times of a [Fault], makes it happen every time.
+const Always = -1
+
+// Fault is something that shall go wrong: a kind, when it strikes, and what
+// the kind needs to know. It strikes calls in the order in which they arrive,
+// so that the same calls meet the same faults every time. A request that the
+// platform refuses as malformed or unsigned meets none.
+type Fault struct {
+	// Kind says what happens.
+	Kind FaultKind
+	// Call limits it to one call; "" is every call that the kind can happen
+	// to.
+	Call Call
+	// OutTradeNo limits it to one order; "" is every order.
+	OutTradeNo string
+	// Match limits it further; nil lets every call pass. It may look at the
+	// platform, but must not inject.
+	Match func(FaultTarget) bool
+	// Skip is how many calls that fit it lets pass first.
+	Skip int
+	// Times is how many calls it then strikes; 0 is one, [Always] is all.
+	Times int
+	// Delay is for the kinds that wait.
+	Delay time.Duration
+	// Copies is for the kinds that repeat.
+	Copies int
+	// Mutators is for [FaultMutate].
+	Mutators []Mutator
+}
+
+// FaultTarget is a call that a fault may strike. Fields that the call does not
+// have are empty.
+type FaultTarget struct {
+	Call        Call
+	AppID       string
+	OutTradeNo  string
+	ImprestCode string
+	// Attempt counts the attempts of one notification, from 1.
+	Attempt int
+}
+
+// Injection is a fault that was injected.
+type Injection struct {
+	fault   Fault
+	info    FaultInfo
+	owner   *injections
+	skipped int
+	applied int
+	removed bool
+}
+
+// Applied returns how many calls the fault has struck.
+func (i *Injection) Applied() int {
+	i.owner.mu.Lock()
+	defer i.owner.mu.Unlock()
+	return i.applied
+}
+
+// Remove ends the fault.
+func (i *Injection) Remove() {
+	i.owner.mu.Lock()
+	defer i.owner.mu.Unlock()
+	i.removed = true
+}
+
+// fits is called with the owner's lock held.
+func (i *Injection) fits(t FaultTarget) bool {
+	f := i.fault
+	switch {
+	case i.removed, f.Times >= 0 && i.applied >= max(f.Times, 1):
+		return false
+	case !slices.Contains(i.info.Calls, t.Call), f.Call != "" && f.Call != t.Call:
+		return false
+	case f.OutTradeNo != "" && f.OutTradeNo != t.OutTradeNo:
+		return false
+	}
+	return f.Match == nil || f.Match(t)
+}
+
+// injections holds the faults of one fake. Its lock is apart from the fake's,
+// so that a Match may look at the fake.
+type injections struct {
+	mu   sync.Mutex
+	list []*Injection
+}
+
+func (s *injections) inject(f Fault) *Injection {
+	info, ok := FindFault(string(f.Kind))
+	switch {
+	case !ok:
+		panic(fmt.Sprintf("testkit: no fault %q; there are %s", f.Kind, strings.Join(faultNames(), ", ")))
+	case f.Call != "" && !slices.Contains(info.Calls, f.Call):
+		panic(fmt.Sprintf("testkit: fault %q cannot happen to %q, only to %q", f.Kind, f.Call, info.Calls))
+	}
+	for _, m := range f.Mutators {
+		findMutation(m, false)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := &Injection{fault: f, info: info, owner: s}
+	s.list = append(s.list, i)
+	return i
+}
+
+func faultNames() []string {
+	var names []string
+	for _, info := range Faults() {
+		names = append(names, string(info.Kind))
+	}
+	return names
+}
+
+func (s *injections) clear() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, i := range s.list {
+		i.removed = true
+	}
+	s.list = nil
+}
+
+// take returns the faults that strike a call, and counts them: one that
+// excludes others at most, and each of the other kinds once.
+func (s *injections) take(t FaultTarget, except ...FaultKind) struck {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var got struck
+	exclusive := false
+	for _, i := range s.list {
+		_, has := got.get(i.fault.Kind)
+		if has || (exclusive && !i.info.added) || slices.Contains(except, i.fault.Kind) || !i.fits(t) {
+			continue
+		}
+		if i.skipped < i.fault.Skip {
+			i.skipped++
+			continue
+		}
+		i.applied++
+		exclusive = exclusive || !i.info.added
+		got = append(got, i.fault)
+	}
+	return got
+}
+
+// struck is what strikes one call.
+type struck []Fault
+
+func (s struck) get(kind FaultKind) (Fault, bool) {
+	for _, f := range s {
+		if f.Kind == kind {
+			return f, true
+		}
+	}
+	return Fault{}, false
+}
+
+func (s struck) has(kind FaultKind) bool {
+	_, ok := s.get(kind)
+	return ok
+}
+
+func (s struck) kinds() []FaultKind {
+	var kinds []FaultKind
+	for _, f := range s {
+		kinds = append(kinds, f.Kind)
+	}
+	return kinds
+}

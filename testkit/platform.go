@@ -1,0 +1,343 @@
+package testkit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/imprest-go/imprest/core"
+)
+
+// PlatformConfig says what a fake platform is like. The zero value is one with
+// the documented test account and one user, on a port of its own, whose clock
+// stands still.
+type PlatformConfig struct {
+	// Accounts are the merchants; [TestAccount] alone if there are none.
+	Accounts []Account
+	// Users are the people with a phone; [TestUser] alone if there are none.
+	Users []User
+	// Clock is the time that the platform lives in. If it is nil it is one
+	// that stands still at the moment of creation, so that a notification
+	// is delivered again when the test says so. A program that people use
+	// wants [NewRunningClock].
+	Clock *Clock
+	// Addr is the loopback address to listen on; "" is "127.0.0.1:0", a
+	// port that is free.
+	Addr string
+	// NoListen leaves listening to the program, which serves
+	// [Platform.Handler] where it likes.
+	NoListen bool
+	// Client delivers the notifications. If it is nil it is one that
+	// connects to loopback addresses only and follows no redirect.
+	// [HandlerClient] makes one that needs no network.
+	Client *http.Client
+	// Async makes the first attempt of a notification on a goroutine that
+	// Close waits for. Otherwise Pay makes it before it returns.
+	Async bool
+	// Schedule is how long the platform waits before it delivers a
+	// notification again, attempt by attempt; after the last it gives up.
+	// Nil is [DefaultSchedule]; an empty one delivers once.
+	Schedule []time.Duration
+	// AttemptTimeout is how long an attempt may take, on the wall clock; 5
+	// seconds if it is 0.
+	AttemptTimeout time.Duration
+	// Seed makes the identifiers: the same seed gives the same ones, kind by
+	// kind in the order of their making. 0 is a random seed.
+	Seed uint64
+	// Keep is how many exchanges [Platform.Requests] remembers; 1000 if it
+	// is 0.
+	Keep int
+	// OnExchange is told of every exchange when it has ended, before the
+	// answer leaves. It may be called from many goroutines at once; nil
+	// tells nobody.
+	OnExchange func(Exchange)
+	// Readings are the points on which the platform's page is silent or can
+	// be read in two ways. The zero value takes the reading of imprest.
+	Readings Readings
+}
+
+// DefaultSchedule returns the waits between the attempts of a notification:
+// 15 s, 15 s, 30 s, and so on to 6 h, fifteen in all. The platform publishes
+// none; this one is that of its kind.
+func DefaultSchedule() []time.Duration {
+	const s, m, h = time.Second, time.Minute, time.Hour
+	return []time.Duration{15 * s, 15 * s, 30 * s, 3 * m, 10 * m, 20 * m, 30 * m, 30 * m, 30 * m, 1 * h, 3 * h, 3 * h, 3 * h, 6 * h, 6 * h}
+}
+
+// Platform is a fake of the VVChat open platform, as strict as its published
+// page, and the phones of its users. It answers the server API at URL,
+// remembers every order, and delivers signed notifications.
+//
+// A Platform is safe for use by many goroutines.
+type Platform struct {
+	// URL is the base URL, such as "http://127.0.0.1:8701", without a slash
+	// at the end; "" with NoListen.
+	URL string
+	// Clock is the time that the platform lives in.
+	Clock *Clock
+
+	async    bool
+	schedule []time.Duration
+	timeout  time.Duration
+	readings Readings
+	notifier *http.Client
+	routes   map[string]endpoint
+	record   record
+	faults   injections
+
+	server    *http.Server
+	transport *http.Transport // of Client
+	outbound  *http.Transport // of notifier, if it is our own
+	released  context.Context // done when Close lets go of answers held back
+	release   context.CancelFunc
+	attempts  sync.WaitGroup
+	serving   sync.WaitGroup
+	closing   sync.Once
+
+	mu            sync.Mutex
+	noAttempts    bool
+	noRequests    bool
+	ids           *ids
+	accounts      []Account
+	users         []User
+	trades        []*trade
+	codes         map[string]grant
+	tokens        map[string]grant
+	notifications []*notification
+}
+
+// NewPlatform returns a fake platform that serves until it is closed. The
+// error is one of the configuration, or of the port.
+func NewPlatform(cfg PlatformConfig) (*Platform, error) {
+	p := &Platform{
+		Clock:    cfg.Clock,
+		async:    cfg.Async,
+		schedule: slices.Clone(cfg.Schedule),
+		timeout:  cfg.AttemptTimeout,
+		readings: cfg.Readings.withDefaults(),
+		notifier: cfg.Client,
+		record:   record{keep: cfg.Keep, told: cfg.OnExchange},
+		ids:      newIDs(cfg.Seed),
+		codes:    map[string]grant{},
+		tokens:   map[string]grant{},
+	}
+	p.routes = p.endpoints()
+	p.released, p.release = context.WithCancel(context.Background())
+	if p.Clock == nil {
+		p.Clock = NewClock(time.Now().Truncate(time.Second))
+	}
+	if cfg.Schedule == nil {
+		p.schedule = DefaultSchedule()
+	}
+	if p.timeout <= 0 {
+		p.timeout = 5 * time.Second
+	}
+	if p.record.keep <= 0 {
+		p.record.keep = 1000
+	}
+	if err := p.admit(cfg.Accounts, cfg.Users); err != nil {
+		return nil, err
+	}
+	if p.notifier == nil {
+		dialer := &net.Dialer{Timeout: p.timeout, Control: loopbackOnly}
+		p.outbound = &http.Transport{DialContext: dialer.DialContext, MaxIdleConnsPerHost: 64}
+		p.notifier = &http.Client{Transport: p.outbound, CheckRedirect: stayPut}
+	}
+	p.transport = &http.Transport{MaxIdleConnsPerHost: 64}
+	if cfg.NoListen {
+		return p, nil
+	}
+	return p, p.listen(cfg.Addr)
+}
+
+// StartPlatform returns a fake platform for the length of a test, and writes
+// its exchanges to the test's log.
+func StartPlatform(tb TB, cfg PlatformConfig) *Platform {
+	tb.Helper()
+	told := cfg.OnExchange
+	cfg.OnExchange = func(e Exchange) {
+		tb.Logf("%s", e)
+		if told != nil {
+			told(e)
+		}
+	}
+	p, err := NewPlatform(cfg)
+	if err != nil {
+		tb.Fatalf("the fake platform does not start: %v", err)
+		return nil
+	}
+	tb.Cleanup(p.Close)
+	return p
+}
+
+func (p *Platform) admit(accounts []Account, users []User) error {
+	if len(accounts) == 0 {
+		accounts = []Account{TestAccount()}
+	}
+	for _, a := range accounts {
+		switch {
+		case a.AppID == "", a.AppKey.IsZero(), a.StoreNo == "":
+			return core.Invalid("testkit.NewPlatform", "Accounts: each needs an AppID, an AppKey and a StoreNo")
+		case slices.ContainsFunc(p.accounts, func(b Account) bool { return b.AppID == a.AppID }):
+			return core.Invalid("testkit.NewPlatform", "Accounts: two have the same AppID")
+		}
+		p.accounts = append(p.accounts, a)
+	}
+	if len(users) == 0 {
+		users = []User{TestUser()}
+	}
+	for _, u := range users {
+		if slices.ContainsFunc(p.users, func(v User) bool { return v.OpenID == u.OpenID && u.OpenID != "" }) {
+			return core.Invalid("testkit.NewPlatform", "Users: two have the same OpenID")
+		}
+		p.AddUser(u)
+	}
+	return nil
+}
+
+func (p *Platform) listen(addr string) error {
+	if addr == "" {
+		addr = "127.0.0.1:0"
+	}
+	host, _, err := net.SplitHostPort(addr)
+	if ip := net.ParseIP(host); err != nil || (host != "localhost" && (ip == nil || !ip.IsLoopback())) {
+		return core.Invalid("testkit.NewPlatform", fmt.Sprintf("Addr: %q is not a loopback address with a port; to be reached from elsewhere, set NoListen and serve Handler", addr))
+	}
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return &core.Error{Op: "testkit.NewPlatform", Code: core.CodeInvalid, Err: err}
+	}
+	p.URL = "http://" + listener.Addr().String()
+	p.server = &http.Server{
+		Handler:           p.Handler(),
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		IdleTimeout:       time.Minute,
+		ErrorLog:          log.New(io.Discard, "", 0),
+	}
+	go func() { _ = p.server.Serve(listener) }() // ends with Close
+	return nil
+}
+
+// Client returns a client for the platform: it follows no redirect and gives
+// up after 10 seconds.
+func (p *Platform) Client() *http.Client {
+	return &http.Client{Transport: p.transport, CheckRedirect: stayPut, Timeout: 10 * time.Second}
+}
+
+// Close ends the platform: no notification is delivered again, those on their
+// way are waited for, answers held back are let go, and the server stops. It
+// may be called twice.
+func (p *Platform) Close() {
+	p.closing.Do(func() {
+		p.release()
+		p.mu.Lock()
+		p.noAttempts = true
+		for _, n := range p.notifications {
+			n.cancel()
+		}
+		p.mu.Unlock()
+		// The server goes last: whoever is being notified may still ask it.
+		p.attempts.Wait()
+		p.mu.Lock()
+		p.noRequests = true
+		p.mu.Unlock()
+		if p.server != nil {
+			_ = p.server.Close()
+		}
+		p.serving.Wait()
+		p.transport.CloseIdleConnections()
+		if p.outbound != nil {
+			p.outbound.CloseIdleConnections()
+		}
+	})
+}
+
+// Account returns the first account.
+func (p *Platform) Account() Account {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.accounts[0]
+}
+
+// SetAppKey gives an app another key: what it signs from now on must fit the
+// new one, and so does what the platform signs for it. It reports whether
+// there is such an app.
+func (p *Platform) SetAppKey(appID string, appKey core.Secret) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := range p.accounts {
+		if p.accounts[i].AppID == appID {
+			p.accounts[i].AppKey = appKey
+			return true
+		}
+	}
+	return false
+}
+
+// account is called with the lock held.
+func (p *Platform) account(appID string) (Account, bool) {
+	for _, a := range p.accounts {
+		if a.AppID == appID {
+			return a, true
+		}
+	}
+	return Account{}, false
+}
+
+// AddUser adds a person, who gets an OpenID if he has none, and returns him.
+func (p *Platform) AddUser(u User) User {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if u.OpenID == "" {
+		u.OpenID = p.ids.next("open_id", 32)
+	}
+	p.users = append(p.users, u)
+	return u
+}
+
+// Users returns all people, the first of whom is meant where an open_id is
+// left empty.
+func (p *Platform) Users() []User {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.users)
+}
+
+// user is called with the lock held. An empty open_id is the first user's.
+func (p *Platform) user(openID string) (User, bool) {
+	for _, u := range p.users {
+		if u.OpenID == openID || openID == "" {
+			return u, true
+		}
+	}
+	return User{}, false
+}
+
+// Inject makes something go wrong. It panics on a kind that does not exist, or
+// that cannot happen to the call that it is limited to.
+func (p *Platform) Inject(f Fault) *Injection { return p.faults.inject(f) }
+
+// ClearFaults ends every fault that was injected.
+func (p *Platform) ClearFaults() { p.faults.clear() }
+
+// Requests returns the last exchanges, to the platform and from it, in the
+// order in which they began.
+func (p *Platform) Requests() []Exchange { return p.record.all() }
+
+// loopbackOnly keeps a fake from posting to whatever host an order names.
+func loopbackOnly(_, address string, _ syscall.RawConn) error {
+	host, _, err := net.SplitHostPort(address)
+	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsLoopback() {
+		return nil
+	}
+	return errors.New("the notify_url is not on loopback; set PlatformConfig.Client to reach it")
+}

@@ -1,0 +1,88 @@
+package testkit
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+)
+
+// Repeat is what the platform does with an out_trade_no that it has already.
+type Repeat string
+
+// The ways to answer a repeated order. Whatever is chosen, an order that
+// differs from the first, and one that is paid already, is refused.
+const (
+	RepeatRefused  Repeat = "refused"   // 400
+	RepeatSameCode Repeat = "same-code" // the imprest_code that it has
+	RepeatNewCode  Repeat = "new-code"  // a new imprest_code; the old one stays payable
+)
+
+// Readings are the knobs of a [Platform], one for each point on which the
+// platform's page is silent or says two things. The zero value of each is the
+// reading that imprest takes; a merchant who passes with the others too does
+// not depend on it.
+type Readings struct {
+	// RepeatedOrder is the answer to an out_trade_no that is taken; "" is
+	// [RepeatRefused].
+	RepeatedOrder Repeat
+	// LowerCaseSign accepts a sign in lower-case hex in a request.
+	LowerCaseSign bool
+	// AmountText accepts an amount that is a JSON string in a request.
+	AmountText bool
+	// SceneTypes are the scene_type values that an order may have; APP and
+	// WEB if there are none.
+	SceneTypes []string
+	// Limits adds to, or changes, how many characters a field of an order
+	// may have: nonce_str 32 (documented), out_trade_no 64, title 256,
+	// remark 512, notify_url 1024.
+	Limits map[string]int
+
+	// UnknownOrder is the err_code of a query for an order that does not
+	// exist; 400 if it is 0. The HTTP status is 400 in any case.
+	UnknownOrder int
+	// OmitEmpty leaves out of a query's answer what an unpaid order does
+	// not have yet (open_id, trade_no) and an empty remark; otherwise they
+	// are empty strings.
+	OmitEmpty bool
+
+	// CodeLife is how long a code can be exchanged; 5 minutes if it is 0.
+	CodeLife time.Duration
+	// TokenLife is how long a token is good; 2 hours if it is 0.
+	TokenLife time.Duration
+
+	// NotifyForm sends notifications as forms in the place of JSON.
+	NotifyForm bool
+	// NotifyStatusText sends the status as a JSON string.
+	NotifyStatusText bool
+	// NotifyAmountNumber sends the amount as a JSON number.
+	NotifyAmountNumber bool
+	// NotifyTimeNumbers sends trade_time and pay_time as JSON numbers.
+	NotifyTimeNumbers bool
+	// NotifyExtra returns fields that a notification holds beyond the
+	// documented ones; nil is none.
+	NotifyExtra func(Trade) map[string]string
+}
+
+func (r Readings) withDefaults() Readings {
+	if r.RepeatedOrder == "" {
+		r.RepeatedOrder = RepeatRefused
+	}
+	r.SceneTypes = slices.Clone(r.SceneTypes)
+	if len(r.SceneTypes) == 0 {
+		r.SceneTypes = []string{"APP", "WEB"}
+	}
+	limits := map[string]int{"nonce_str": 32, "out_trade_no": 64, "title": 256, "remark": 512, "notify_url": 1024}
+	maps.Copy(limits, r.Limits)
+	r.Limits = limits
+	if r.UnknownOrder == 0 {
+		r.UnknownOrder = http.StatusBadRequest
+	}
+	if r.CodeLife <= 0 {
+		r.CodeLife = 5 * time.Minute
+	}
+	if r.TokenLife <= 0 {
+		r.TokenLife = 2 * time.Hour
+	}
+	return r
+}

@@ -1,0 +1,107 @@
+package testkit
+
+import (
+	"slices"
+	"time"
+
+	"github.com/imprest-go/imprest/core"
+)
+
+// The states of a [Trade], as the wire spells them.
+const (
+	Unpaid = 0
+	Paid   = 1
+)
+
+// Trade is an order as the platform has it on record.
+type Trade struct {
+	AppID      string `json:"app_id"`
+	StoreNo    string `json:"store_no"`
+	OutTradeNo string `json:"out_trade_no"`
+	// ImprestCode is the newest code; ImprestCodes are all of them, each
+	// payable.
+	ImprestCode  string   `json:"imprest_code"`
+	ImprestCodes []string `json:"imprest_codes"`
+	// Amount is in fen.
+	Amount    core.Fen `json:"amount"`
+	Title     string   `json:"title"`
+	Remark    string   `json:"remark"`
+	NotifyURL string   `json:"notify_url"`
+	SceneType string   `json:"scene_type"`
+	// Ordered is when the order was made.
+	Ordered time.Time `json:"ordered"`
+	// Status is [Unpaid] or [Paid].
+	Status int `json:"status"`
+	// The payment, if there was one.
+	Payment
+	// Surplus are payments beyond the first, which should not exist.
+	Surplus []Payment `json:"surplus,omitempty"`
+}
+
+// Payment is one payment of an order.
+type Payment struct {
+	// TradeNo is the platform's number of the payment.
+	TradeNo string `json:"trade_no"`
+	// OpenID is who paid.
+	OpenID string `json:"open_id"`
+	// PayTime is when.
+	PayTime time.Time `json:"pay_time"`
+}
+
+// trade is a Trade on the platform's books.
+type trade struct{ Trade }
+
+func (t *trade) snapshot() Trade {
+	s := t.Trade
+	s.ImprestCodes = slices.Clone(s.ImprestCodes)
+	s.Surplus = slices.Clone(s.Surplus)
+	return s
+}
+
+func (t *trade) sameOrder(o Trade) bool {
+	return t.Amount == o.Amount && t.Title == o.Title && t.Remark == o.Remark && t.NotifyURL == o.NotifyURL && t.SceneType == o.SceneType
+}
+
+// Trade returns the order with that out_trade_no; the oldest, if several apps
+// have one.
+func (p *Platform) Trade(outTradeNo string) (Trade, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, t := range p.trades {
+		if t.OutTradeNo == outTradeNo {
+			return t.snapshot(), true
+		}
+	}
+	return Trade{}, false
+}
+
+// Trades returns all orders, the oldest first.
+func (p *Platform) Trades() []Trade {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all := make([]Trade, len(p.trades))
+	for i, t := range p.trades {
+		all[i] = t.snapshot()
+	}
+	return all
+}
+
+// tradeOf is called with the lock held.
+func (p *Platform) tradeOf(appID, outTradeNo string) *trade {
+	for _, t := range p.trades {
+		if t.AppID == appID && t.OutTradeNo == outTradeNo {
+			return t
+		}
+	}
+	return nil
+}
+
+// tradeByCode is called with the lock held.
+func (p *Platform) tradeByCode(imprestCode string) *trade {
+	for _, t := range p.trades {
+		if slices.Contains(t.ImprestCodes, imprestCode) {
+			return t
+		}
+	}
+	return nil
+}

@@ -1,0 +1,185 @@
+package testkit
+
+import (
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/imprest-go/imprest/core"
+)
+
+// orderFields are what an order must have. All but the amount are strings.
+func orderFields() []string {
+	return []string{"app_id", "store_no", "nonce_str", "sign", "sign_type", "out_trade_no", "amount", "notify_url", "scene_type", "title"}
+}
+
+// readOrder checks an order in the order in which its faults matter: can it be
+// read, is it complete, is it signed, is it sensible.
+func (p *Platform) readOrder(req *request) *refusal {
+	if refused := req.readSigned(); refused != nil {
+		return refused
+	}
+	for _, name := range append(orderFields(), "remark") {
+		f, ok := req.field(name)
+		isText := strings.HasPrefix(f.literal, `"`)
+		switch {
+		case name == "remark" && (!ok || f.literal == "null"):
+		case !ok || f.value == "":
+			if name != "remark" {
+				return refuse("%s: is missing", name)
+			}
+		case name == "amount" && (!isText || p.readings.AmountText):
+		case name == "amount":
+			return refuse("amount: must be a JSON integer, got the string %s", f.literal)
+		case !isText:
+			return refuse("%s: must be a JSON string, got %s", name, f.literal)
+		}
+	}
+	for _, f := range req.fields {
+		if limit, ok := p.readings.Limits[f.name]; ok && utf8.RuneCountInString(f.value) > limit {
+			return refuse("%s: is longer than %d characters", f.name, limit)
+		}
+	}
+	if refused := p.checkSign(req); refused != nil {
+		return refused
+	}
+	amount, err := core.ParseFen(req.value("amount"))
+	switch {
+	case err != nil || amount == 0:
+		return refuse("amount: must be a positive integer of fen, got %s", req.value("amount"))
+	case req.value("store_no") != req.account.StoreNo:
+		return refuse("store_no: is not a store of this app_id")
+	case !slices.Contains(p.readings.SceneTypes, req.value("scene_type")):
+		return refuse("scene_type: must be one of %s, got %q", strings.Join(p.readings.SceneTypes, ", "), req.value("scene_type"))
+	case !isNotifyURL(req.value("notify_url")):
+		return refuse("notify_url: must be an absolute http or https URL without user and fragment")
+	}
+	return nil
+}
+
+// readSigned reads the body of a signed call.
+func (req *request) readSigned() *refusal {
+	kind, params, err := mime.ParseMediaType(req.header.Get("Content-Type"))
+	charset, hasCharset := params["charset"]
+	switch {
+	case err != nil || kind != typeJSON || len(req.header.Values("Content-Type")) > 1:
+		return refuse("Content-Type: must be application/json")
+	case hasCharset && !strings.EqualFold(charset, "utf-8"):
+		return refuse("Content-Type: the charset must be utf-8")
+	case req.header.Get("Content-Encoding") != "":
+		return refuse("Content-Encoding: is not understood")
+	}
+	if req.fields, err = readDocument(req.body); err != nil {
+		return refuse("%v", err)
+	}
+	req.canonical = canonical(req.fields)
+	req.target.AppID, req.target.OutTradeNo = req.value("app_id"), req.value("out_trade_no")
+	return nil
+}
+
+// checkSign checks the data signature over all fields, known or not.
+func (p *Platform) checkSign(req *request) *refusal {
+	if got := req.value("sign_type"); got != "MD5" {
+		return refuse("sign_type: must be MD5, got %q", got)
+	}
+	p.mu.Lock()
+	account, ok := p.account(req.value("app_id"))
+	p.mu.Unlock()
+	if !ok {
+		return refuse("app_id: is not known")
+	}
+	req.account = account
+	sign := req.value("sign")
+	if p.readings.LowerCaseSign {
+		sign = strings.ToUpper(sign)
+	}
+	if sign != dataSign(req.canonical, account.AppKey.Reveal()) {
+		return refuse("sign: does not fit")
+	}
+	return nil
+}
+
+func (req *request) field(name string) (field, bool) {
+	for _, f := range req.fields {
+		if f.name == name {
+			return f, true
+		}
+	}
+	return field{}, false
+}
+
+func (req *request) value(name string) string {
+	f, _ := req.field(name)
+	return f.value
+}
+
+func isNotifyURL(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && u.User == nil && u.Fragment == ""
+}
+
+func (p *Platform) makeOrder(req *request) reply {
+	p.mu.Lock()
+	t, refused := p.order(req)
+	if refused != nil {
+		p.mu.Unlock()
+		return refused.reply()
+	}
+	fields := []field{
+		textField("app_id", t.AppID),
+		textField("store_no", t.StoreNo),
+		textField("nonce_str", p.ids.next("nonce_str", 32)),
+		textField("scene_type", t.SceneType),
+		textField("imprest_code", t.ImprestCode),
+	}
+	p.mu.Unlock()
+
+	key := req.account.AppKey.Reveal()
+	switch {
+	case req.struck.has(FaultOtherApp):
+		fields[0] = textField("app_id", t.AppID+"x")
+	case req.struck.has(FaultForgedAnswer):
+		key += "x"
+	}
+	if !req.struck.has(FaultUnsignedAnswer) {
+		fields = append(fields, textField("sign", dataSign(canonical(fields), key)))
+	}
+	return jsonReply(http.StatusOK, encodeJSON(fields))
+}
+
+// order makes the order, or finds the one that has its number. It is called
+// with the lock held.
+func (p *Platform) order(req *request) (*trade, *refusal) {
+	amount, _ := core.ParseFen(req.value("amount"))
+	wanted := Trade{
+		AppID:      req.account.AppID,
+		StoreNo:    req.account.StoreNo,
+		OutTradeNo: req.value("out_trade_no"),
+		Amount:     amount,
+		Title:      req.value("title"),
+		Remark:     req.value("remark"),
+		NotifyURL:  req.value("notify_url"),
+		SceneType:  req.value("scene_type"),
+	}
+	t := p.tradeOf(wanted.AppID, wanted.OutTradeNo)
+	switch {
+	case t == nil:
+		t = &trade{Trade: wanted}
+		t.Ordered = p.Clock.Now()
+		p.trades = append(p.trades, t)
+	case p.readings.RepeatedOrder == RepeatRefused:
+		return nil, refuse("out_trade_no: is taken")
+	case t.Status == Paid:
+		return nil, refuse("out_trade_no: is paid")
+	case !t.sameOrder(wanted):
+		return nil, refuse("out_trade_no: is taken by another order")
+	case p.readings.RepeatedOrder == RepeatSameCode:
+		return t, nil
+	}
+	t.ImprestCode = p.ids.next("imprest_code", 32)
+	t.ImprestCodes = append(t.ImprestCodes, t.ImprestCode)
+	return t, nil
+}
