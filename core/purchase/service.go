@@ -20,13 +20,13 @@ import (
 // Config is what New needs to know.
 type Config struct {
 	// Store is where purchases are kept. Required.
-	Store journal.Store `json:"Store" validate:"required"`
+	Store journal.Store `json:"-" validate:"-"`
 	// Platform makes and queries orders: a *vvchat.Client. Required.
-	Platform Platform `json:"Platform" validate:"required"`
+	Platform Platform `json:"-" validate:"-"`
 	// Catalog names prices. Required.
-	Catalog Catalog `json:"Catalog" validate:"required"`
+	Catalog Catalog `json:"-" validate:"-"`
 	// Deliverer grants goods. Required.
-	Deliverer Deliverer `json:"Deliverer" validate:"required"`
+	Deliverer Deliverer `json:"-" validate:"-"`
 	// NotifyURL is where the platform posts payment notifications. Required.
 	NotifyURL string `json:"notify_url" validate:"required"`
 
@@ -73,7 +73,16 @@ var (
 // New checks cfg and returns a Service. It starts nothing. Its errors have
 // core.CodeInvalid and name the field.
 func New(cfg Config) (*Service, error) {
-	if err := check.Struct("purchase.New", cfg); err != nil {
+	const op = "purchase.New"
+	// By hand: validator would look into what stands behind an interface.
+	for name, missing := range map[string]bool{
+		"Store": cfg.Store == nil, "Platform": cfg.Platform == nil, "Catalog": cfg.Catalog == nil, "Deliverer": cfg.Deliverer == nil,
+	} {
+		if missing {
+			return nil, core.Invalid(op, name+" must be given")
+		}
+	}
+	if err := check.Struct(op, cfg); err != nil {
 		return nil, err
 	}
 	setDefault(&cfg.PayWithin, 30*time.Minute)
