@@ -1,4 +1,53 @@
-// Package testkit tests merchants: the parts of the outside world that a
-// program built with imprest talks to, as fakes that are as strict as their
-// published pages, and on a clock that the test moves ([Clock]).
+// Package testkit tests merchants. It is a fake of the VVChat platform that is
+// as strict as the platform's page ([Platform]), with its users' phones and a
+// clock that the test moves ([Clock]); signed notifications to throw at a
+// handler, genuine ones and ones with a single fault ([SignedPayment],
+// [SignedPayout]); and assertions that speak the protocol's words
+// ([RequireAcknowledged] and its like).
+//
+// # Where to start
+//
+// To test a callback handler alone, build a notification and hand it over:
+//
+//	m := testkit.SignedPayment(testkit.PaymentFields{OutTradeNo: "order-1", Amount: 100})
+//	resp := handler.Handle(ctx, m.Request("/callbacks/payment"))
+//	testkit.RequireAcknowledged(t, resp)
+//
+// and range over [Mutators] for everything that it must refuse, or take.
+//
+// To test a whole purchase, start a platform, point the merchant's client at
+// it, and be the user:
+//
+//	platform := testkit.StartPlatform(t, testkit.PlatformConfig{})
+//	// … the shop orders from platform.URL, and gets an imprest_code …
+//	trade, err := platform.Pay(ctx, imprestCode, "")
+//	platform.RequireNotified(t, trade.OutTradeNo)
+//
+// Everything happens in the order in which the test makes it happen: Pay has
+// notified the merchant when it returns, and a notification that was not
+// acknowledged comes again inside platform.Clock.Advance. With a Seed the
+// identifiers are the same every time. Inject makes things go wrong
+// ([Faults]); [Platform.Requests] is the record of all that went over the wire.
+//
+// # How strict it is
+//
+// Whatever the page says is demanded: every required field and its JSON type,
+// the sizes, the signature over all fields in upper-case hex, codes that are
+// good once, the bare token, one payment per order. Bodies that two readers
+// could read in two ways are refused. A failure is HTTP 400 with err_code and
+// an err_msg that names the field; it never tells the sign that would have
+// fitted. Where the page is silent or says two things, [Readings] has a knob,
+// and its zero value is the reading that imprest takes.
+//
+// # What it is apart from
+//
+// The signature is made and checked here with other means than core/sign has,
+// from the page alone: a fake that shared the library's code would share its
+// faults, and both would agree on something wrong. The package needs neither
+// package testing nor an assertion library ([TB] is all it asks for), so a
+// program can serve a fake platform too: see [PlatformConfig] NoListen, and
+// [NewRunningClock].
+//
+// The names of mutators and faults, and the fields of what this package hands
+// out, are kept stable like the rest of the module.
 package testkit

@@ -2,6 +2,7 @@ package testkit
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"slices"
@@ -170,8 +171,9 @@ func TestMutatorsCombine(t *testing.T) {
 	assert.Equal(t, VerdictDeliver, strictMerchant(m, false))
 	assert.NotPanics(t, func() {
 		for _, a := range Mutators() {
-			for _, b := range Mutators() {
-				SignedPayment(PaymentFields{}, a.Name, b.Name)
+			for _, b := range []Mutator{MutateNoSign, MutateForm, MutateRegrouped, MutateMissingOrder, MutateTruncated} {
+				SignedPayment(PaymentFields{}, a.Name, b)
+				SignedPayment(PaymentFields{}, b, a.Name)
 			}
 		}
 	})
@@ -184,4 +186,34 @@ func TestFindMutator(t *testing.T) {
 	assert.Equal(t, VerdictDeliver, m.Verdict)
 	_, ok = FindMutator("nope")
 	assert.False(t, ok)
+}
+
+func TestMessagePost(t *testing.T) {
+	var got *http.Request
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got = r
+		w.Header().Set("Location", "/elsewhere")
+		w.WriteHeader(http.StatusFound)
+		_, _ = w.Write(make([]byte, 1<<20))
+	}))
+	defer server.Close()
+	resp, err := SignedPayment(PaymentFields{}, MutateGzip).Post(t.Context(), nil, server.URL+"/callback?a=1")
+	require.NoError(t, err)
+	assert.Equal(t, http.StatusFound, resp.Status, "a redirect is an answer")
+	assert.Equal(t, "/elsewhere", resp.Header.Get("location"))
+	assert.Len(t, resp.Body, maxAnswer)
+	assert.Equal(t, "/callback?a=1", got.URL.String())
+	assert.Equal(t, "gzip", got.Header.Get("Content-Encoding"))
+	assert.Equal(t, "application/json", got.Header.Get("Content-Type"))
+
+	server.Close()
+	_, err = SignedPayment(PaymentFields{}).Post(t.Context(), nil, server.URL+"/secret-path")
+	assert.Equal(t, core.CodeUnknown, core.CodeOf(err))
+	assert.NotContains(t, err.Error(), "secret-path")
+	_, err = SignedPayment(PaymentFields{}).Post(t.Context(), nil, "://")
+	assert.Equal(t, core.CodeInvalid, core.CodeOf(err))
+}
+
+func TestStatusThatIsNoJSON(t *testing.T) {
+	assert.Contains(t, string(SignedPayment(PaymentFields{Status: "paid"}).Body), `"status":"paid"`)
 }

@@ -105,9 +105,10 @@ func (p *Platform) Notifications() []Notification {
 }
 
 // Redeliver makes one more attempt at once, whether the notification was
-// acknowledged or not, and returns what became of it. The schedule goes on as
-// before, unless the attempt is acknowledged. The error is [core.CodeNotFound]
-// if the order has not been paid.
+// acknowledged or not, and returns what became of it. If the order was paid
+// twice it is the first payment's. The schedule goes on as before, unless the
+// attempt is acknowledged. The error is [core.CodeNotFound] if the order has
+// not been paid.
 func (p *Platform) Redeliver(ctx context.Context, outTradeNo string) (Notification, error) {
 	const op = "testkit.Platform.Redeliver"
 	p.mu.Lock()

@@ -1,0 +1,317 @@
+package testkit
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestFaultsAreListed(t *testing.T) {
+	seen := map[FaultKind]bool{}
+	for _, info := range Faults() {
+		assert.False(t, seen[info.Kind], info.Kind)
+		seen[info.Kind] = true
+		assert.NotEmpty(t, info.Doc, info.Kind)
+		assert.NotEmpty(t, info.Calls, info.Kind)
+		found, ok := FindFault(string(info.Kind))
+		assert.True(t, ok)
+		assert.Equal(t, info, found)
+	}
+	_, ok := FindFault("nope")
+	assert.False(t, ok)
+	p := testPlatform(t, PlatformConfig{})
+	assert.Panics(t, func() { p.Inject(Fault{Kind: "nope"}) })
+	assert.Panics(t, func() { p.Inject(Fault{}) })
+	assert.Panics(t, func() { p.Inject(Fault{Kind: FaultWrongCode, Call: CallQuery}) })
+	assert.Panics(t, func() { p.Inject(Fault{Kind: FaultMutate, Mutators: []Mutator{"nope"}}) })
+}
+
+// try makes an order, and tells what the client saw.
+func try(t *testing.T, p *Platform, outTradeNo string) (answered, error) {
+	t.Helper()
+	req := newRequest(t, p, http.MethodPost, orderPath, string(orderBody(outTradeNo, "http://127.0.0.1:1/").signed()))
+	resp, err := p.Client().Do(req)
+	if err != nil {
+		return answered{}, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	return answered{status: resp.StatusCode, body: string(body)}, err
+}
+
+func TestFaultsOfRequests(t *testing.T) {
+	for _, c := range []struct {
+		kind   FaultKind
+		effect bool // an order is made
+		status int  // 0: the connection ends
+		body   string
+	}{
+		{FaultCut, false, 0, ""},
+		{FaultAnswerLost, true, 0, ""},
+		{FaultError500, false, 500, `"err_code":500`},
+		{FaultError500After, true, 500, `"err_code":500`},
+		{FaultRefused, false, 400, `"err_code":400`},
+		{FaultGarbage, false, 200, "<html>"},
+		{FaultRedirect, false, 302, ""},
+		{FaultHugeAnswer, true, 200, "{        "},
+		{FaultUnsignedAnswer, true, 200, `"imprest_code"`},
+	} {
+		t.Run(string(c.kind), func(t *testing.T) {
+			p := testPlatform(t, PlatformConfig{})
+			get(t, p, orderPath) // so that the connection is one that is used again
+			injected := p.Inject(Fault{Kind: c.kind, Call: CallUnifiedOrder})
+			a, err := try(t, p, "T1")
+			assert.Equal(t, c.status == 0, err != nil, "%v", err)
+			assert.Equal(t, c.status, a.status)
+			assert.Contains(t, a.body, c.body)
+			_, made := p.Trade("T1")
+			assert.Equal(t, c.effect, made)
+			assert.Equal(t, 1, injected.Applied())
+			all := p.Requests()
+			assert.Equal(t, []FaultKind{c.kind}, all[len(all)-1].Faults)
+			assert.Len(t, all, 2, "the client did not send it again")
+			if c.kind == FaultHugeAnswer {
+				assert.Len(t, a.body, len(all[1].Answer)+16<<20)
+			}
+			if c.kind == FaultUnsignedAnswer {
+				assert.NotContains(t, a.body, `"sign"`)
+			}
+
+			a, err = try(t, p, "T2")
+			require.NoError(t, err)
+			assert.Equal(t, 200, a.status, "it struck once")
+		})
+	}
+}
+
+func TestCutOfAQueryIsNotHiddenByTheClient(t *testing.T) {
+	p := testPlatform(t, PlatformConfig{})
+	order(t, p, "T1", "http://127.0.0.1:1/")
+	query := orderPath + "?app_id=test&out_trade_no=T1"
+	get(t, p, query)
+	p.Inject(Fault{Kind: FaultCut, Call: CallQuery})
+	resp, err := p.Client().Do(newRequest(t, p, http.MethodGet, query, ""))
+	if err == nil {
+		resp.Body.Close()
+	}
+	assert.Error(t, err)
+}
+
+func TestFaultsOfTheOrdersAnswer(t *testing.T) {
+	p := testPlatform(t, PlatformConfig{})
+	holds := func(body string) bool {
+		fields, err := readDocument([]byte(body))
+		require.NoError(t, err)
+		return dataSign(canonical(fields), "123456") == (&draft{fields: fields}).value("sign")
+	}
+	p.Inject(Fault{Kind: FaultForgedAnswer})
+	a, err := try(t, p, "T1")
+	require.NoError(t, err)
+	assert.False(t, holds(a.body))
+	p.Inject(Fault{Kind: FaultOtherApp})
+	a, err = try(t, p, "T2")
+	require.NoError(t, err)
+	assert.True(t, holds(a.body))
+	assert.Contains(t, a.body, `"app_id":"testx"`)
+}
+
+func TestFaultsOfTheQuery(t *testing.T) {
+	s := openShop(t, nil)
+	p := testPlatform(t, PlatformConfig{})
+	pay(t, p, order(t, p, "T1", s.URL))
+	query := func() map[string]any { return get(t, p, orderPath+"?app_id=test&out_trade_no=T1").fields }
+	p.Inject(Fault{Kind: FaultOtherAmount, Call: CallQuery})
+	p.Inject(Fault{Kind: FaultOtherStore})
+	p.Inject(Fault{Kind: FaultUnpaid})
+	assert.Equal(t, 991.0, query()["amount"])
+	assert.Equal(t, "s1234x", query()["store_no"])
+	assert.Equal(t, 0.0, query()["status"])
+	truth := query()
+	assert.Equal(t, 990.0, truth["amount"])
+	assert.Equal(t, "s1234", truth["store_no"])
+	assert.Equal(t, 1.0, truth["status"])
+}
+
+func TestFaultsOfTheToken(t *testing.T) {
+	p := testPlatform(t, PlatformConfig{})
+	exchange := tokenPath + "?app_id=test&app_key=123456&code=" + consent(t, p, ScopeUserInfo)
+	p.Inject(Fault{Kind: FaultWrongCode})
+	assert.Contains(t, get(t, p, exchange).body, "无效的code")
+	p.Inject(Fault{Kind: FaultDurationExpiry})
+	a := get(t, p, exchange)
+	assert.Equal(t, 7200.0, a.fields["expire_in"], "and the code was still good")
+	p.Inject(Fault{Kind: FaultTokenExpired})
+	token := a.fields["token"].(string)
+	assert.Equal(t, http.StatusBadRequest, profile(t, p, token).status)
+	assert.Equal(t, http.StatusOK, profile(t, p, token).status)
+}
+
+func TestSlowWaitsOnTheClock(t *testing.T) {
+	p := testPlatform(t, PlatformConfig{})
+	p.Inject(Fault{Kind: FaultSlow, Delay: 3 * time.Second})
+	done := make(chan answered)
+	go func() {
+		a, _ := try(t, p, "T1")
+		done <- a
+	}()
+	require.Eventually(t, func() bool { _, ok := p.Clock.Next(); return ok }, 5*time.Second, time.Millisecond)
+	p.RequireTrade(t, "T1")
+	select {
+	case <-done:
+		t.Error("it did not wait")
+	default:
+	}
+	p.Clock.Advance(3 * time.Second)
+	assert.Equal(t, 200, (<-done).status)
+}
+
+func TestSlowEndsWithTheClientOrThePlatform(t *testing.T) {
+	p := testPlatform(t, PlatformConfig{})
+	p.Inject(Fault{Kind: FaultSlow, Times: 2})
+	ctx, cancel := context.WithCancel(t.Context())
+	req := newRequest(t, p, http.MethodPost, orderPath, string(orderBody("T1", "http://127.0.0.1:1/").signed()))
+	done := make(chan error)
+	send := func(ctx context.Context) {
+		resp, err := p.Client().Do(req.WithContext(ctx))
+		if err == nil {
+			resp.Body.Close()
+		}
+		done <- err
+	}
+	go send(ctx)
+	require.Eventually(t, func() bool { return len(p.Trades()) == 1 }, 5*time.Second, time.Millisecond)
+	cancel()
+	assert.ErrorIs(t, <-done, context.Canceled)
+	require.Eventually(t, func() bool { return len(p.Requests()) == 1 }, 5*time.Second, time.Millisecond)
+	assert.Contains(t, p.Requests()[0].Err, "gave up")
+
+	go func() { _, _ = try(t, p, "T2"); done <- nil }()
+	require.Eventually(t, func() bool { return len(p.Trades()) == 2 }, 5*time.Second, time.Millisecond)
+	p.Close()
+	<-done
+}
+
+func TestFaultsAreCounted(t *testing.T) {
+	p := testPlatform(t, PlatformConfig{})
+	status := func(outTradeNo string) int {
+		a, err := try(t, p, outTradeNo)
+		require.NoError(t, err)
+		return a.status
+	}
+	second := p.Inject(Fault{Kind: FaultError500, Call: CallUnifiedOrder, Skip: 1, Times: 2})
+	one := p.Inject(Fault{Kind: FaultRefused, OutTradeNo: "B"})
+	assert.Equal(t, []int{200, 500, 500, 400, 200}, []int{status("A"), status("B"), status("C"), status("B"), status("D")},
+		"each call has one of those that exclude each other, and the other waits")
+	assert.Equal(t, 2, second.Applied())
+	assert.Equal(t, 1, one.Applied())
+
+	always := p.Inject(Fault{Kind: FaultRefused, Times: Always, Match: func(f FaultTarget) bool { return strings.HasPrefix(f.OutTradeNo, "x") && f.AppID == "test" }})
+	for range 5 {
+		assert.Equal(t, 400, status("x1"))
+	}
+	assert.Equal(t, 200, status("E"))
+	bad := postOrder(t, p, []byte("{}"))
+	assert.Contains(t, bad.body, "is missing", "a bad request meets no fault")
+	assert.Equal(t, 5, always.Applied())
+	always.Remove()
+	assert.Equal(t, 200, status("x1"))
+	p.Inject(Fault{Kind: FaultRefused})
+	p.ClearFaults()
+	assert.Equal(t, 200, status("F"))
+}
+
+func TestFaultsOfNotifications(t *testing.T) {
+	// bodies counts what arrives before and after the clock moves a day.
+	type seen struct {
+		first, later int
+		acknowledged bool // after the first attempt
+		fits         bool // the sign of the first body
+		parts        string
+	}
+	for _, c := range []struct {
+		fault Fault
+		want  seen
+	}{
+		{Fault{Kind: FaultDropCallback, Times: 2}, seen{0, 1, false, false, ""}},
+		{Fault{Kind: FaultDropCallback, Times: Always}, seen{0, 0, false, false, ""}},
+		{Fault{Kind: FaultDelayCallback, Delay: time.Hour}, seen{0, 1, false, false, ""}},
+		{Fault{Kind: FaultDelayCallback, Times: Always}, seen{0, 1, false, false, ""}},
+		{Fault{Kind: FaultDuplicate}, seen{2, 0, true, true, `"status":1`}},
+		{Fault{Kind: FaultDuplicate, Copies: 4}, seen{5, 0, true, true, `"status":1`}},
+		{Fault{Kind: FaultDuplicateConcurrent, Copies: 7}, seen{8, 0, true, true, `"status":1`}},
+		{Fault{Kind: FaultReorder}, seen{2, 0, true, true, `"status":1`}},
+		{Fault{Kind: FaultWaitingFirst}, seen{2, 0, true, true, `"status":0`}},
+		{Fault{Kind: FaultOtherAmount}, seen{1, 1, false, true, `"amount":"991"`}},
+		{Fault{Kind: FaultForgedSign}, seen{1, 1, false, false, `"amount":"990"`}},
+		{Fault{Kind: FaultTampered}, seen{1, 1, false, false, `"amount":"991"`}},
+		{Fault{Kind: FaultLowerCaseSign}, seen{1, 0, true, false, ""}},
+		{Fault{Kind: FaultExtraField}, seen{1, 0, true, true, `"extra":"1"`}},
+		{Fault{Kind: FaultMutate, Mutators: []Mutator{MutateExtraBool, MutateStatusText}}, seen{1, 0, true, true, `"extra":true`}},
+		{Fault{Kind: FaultMutate, Mutators: []Mutator{MutateBOM}}, seen{1, 1, false, false, "\uFEFF"}},
+		{Fault{Kind: FaultSecondPayment, Times: Always}, seen{2, 0, true, true, `"status":1`}},
+	} {
+		t.Run(string(c.fault.Kind), func(t *testing.T) {
+			s := openShop(t, nil) // one who believes everything
+			p := testPlatform(t, PlatformConfig{})
+			injected := p.Inject(c.fault)
+			pay(t, p, order(t, p, "T1", s.URL))
+			n := p.Notifications()[0]
+			first := s.received()
+			p.Clock.Advance(24 * time.Hour)
+			got := seen{first: len(first), later: len(s.received()) - len(first), acknowledged: n.Acknowledged}
+			if len(first) > 0 {
+				assert.Contains(t, first[0], c.want.parts)
+				got.parts = c.want.parts
+				fields, err := readDocument([]byte(first[0]))
+				got.fits = err == nil && dataSign(canonical(fields), "123456") == (&draft{fields: fields}).value("sign")
+			}
+			assert.Equal(t, c.want, got)
+			assert.Positive(t, injected.Applied())
+			if c.fault.Times != Always {
+				p.RequireNotified(t, "T1")
+			}
+		})
+	}
+}
+
+func TestFaultsJoin(t *testing.T) {
+	s := openShop(t, nil)
+	p := testPlatform(t, PlatformConfig{})
+	p.Inject(Fault{Kind: FaultDuplicate})
+	p.Inject(Fault{Kind: FaultReorder})
+	p.Inject(Fault{Kind: FaultForgedSign})
+	p.Inject(Fault{Kind: FaultSecondPayment, Skip: 1})
+	pay(t, p, order(t, p, "T1", s.URL))
+	assert.Len(t, s.received(), 3, "two forged ones, and a status 0")
+	assert.Contains(t, s.received()[2], `"status":0`)
+	p.Clock.Advance(15 * time.Second)
+	assert.Len(t, s.received(), 5, "the genuine one, and that of a second payment")
+	trade := p.RequireTrade(t, "T1")
+	require.Len(t, trade.Surplus, 1)
+	assert.Contains(t, s.received()[4], trade.Surplus[0].TradeNo)
+	require.Len(t, p.Notifications(), 2)
+	assert.True(t, p.Notifications()[1].Acknowledged)
+}
+
+func TestSameSeedSameIdentifiers(t *testing.T) {
+	run := func(seed uint64, noise bool) []string {
+		s := openShop(t, nil)
+		p := testPlatform(t, PlatformConfig{Seed: seed})
+		if noise {
+			consent(t, p, ScopeUserInfo)
+			order(t, p, "T0", s.URL)
+		}
+		first := order(t, p, "T1", s.URL)
+		return []string{first, pay(t, p, first).TradeNo, consent(t, p, ScopeUserInfo), p.AddUser(User{}).OpenID}
+	}
+	assert.Equal(t, run(7, false), run(7, false))
+	assert.NotEqual(t, run(7, false), run(8, false))
+	assert.Equal(t, run(7, false)[1], run(7, true)[1], "each kind counts for itself")
+	assert.NotEqual(t, newIDs(0).next("code", 32), newIDs(0).next("code", 32), "a seed of 0 is random")
+}
