@@ -1,0 +1,209 @@
+package storetest
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/imprest-go/imprest/core/journal"
+)
+
+// Harness tells the suite how to reach the store under test, and what its
+// engine promises.
+type Harness struct {
+	// Open returns a fresh, empty store. It is called once or more per case;
+	// what must be closed is closed by t.Cleanup.
+	Open func(t testing.TB) journal.Store
+	// Reopen closes s and opens the same data again, as a process does that
+	// was restarted. Nil: the store is not persistent, and the cases about
+	// it are skipped.
+	Reopen func(t testing.TB, s journal.Store) journal.Store
+	// DueLag is how long Due may take to show a change. Zero: Due is exact
+	// at once, in what it shows and in its order. Otherwise the cases wait
+	// that long at most for what Due has to show in the end, and do not look
+	// at its order.
+	DueLag time.Duration
+}
+
+// Run runs every case of the suite as a subtest of t.
+func Run(t *testing.T, h Harness) {
+	for _, c := range cases {
+		t.Run(c.title(), func(t *testing.T) { c.run(t, h) })
+	}
+}
+
+// conformance is one case: what it is called, the rule it stands for, and how
+// it is tried.
+type conformance struct {
+	rule int
+	name string
+	try  func(t testing.TB, h Harness)
+}
+
+var cases = []conformance{
+	{1, "put creates at version 1 and replaces one version by the next", putCreatesAndReplaces},
+	{1, "put returns what get reads", putReturnsWhatIsStored},
+	{1, "of 64 racing puts one wins each version", racingPutsHaveOneWinner},
+	{1, "a counter loses no update", counterLosesNoUpdate},
+	{1, "random operations agree with a model", agreesWithModel},
+	{2, "a put at another version changes nothing", conflictChangesNothing},
+	{2, "a losing put returns the stored record", conflictReturnsStored},
+	{2, "a put at a version where there is no record", conflictWithAbsent},
+	{3, "reopening keeps everything", reopenKeepsEverything},
+	{3, "reopening keeps what was answered under load", reopenKeepsAnswered},
+	{4, "no reader ever goes back to an older version", readsNeverGoBack},
+	{5, "get of what is not there", getAbsent},
+	{5, "get sees the write that was just answered", getSeesLatest},
+	{6, "delete removes at its version only", deleteSemantics},
+	{6, "after a delete the id begins again at version 1", deleteThenCreate},
+	{6, "of racing deletes and puts one wins", racingDeletes},
+	{7, "due shows what is due, the earliest first", dueOrder},
+	{7, "due keeps to its limit", dueLimit},
+	{7, "due follows every change of a record", dueFollowsChanges},
+	{7, "working off what is due misses nothing", dueMissesNothing},
+	{8, "list is in the order of ids and within its limit", listOrderAndLimit},
+	{8, "prefix and after mean their bytes", listPrefixesAndAfters},
+	{8, "a walk sees each record once while others come and go", listWalkWhileRecordsMove},
+	{8, "a walk sees each record once among writers", listWalkAmongWriters},
+	{9, "a put that was cut short is known, or unknown", cutShort},
+	{10, "bad ids, versions and bodies are refused", refusals},
+	{10, "every id within the limits is accepted", acceptedIDs},
+	{11, "times are cut to the millisecond and come back in UTC", times},
+	{11, "bodies come back as they were", bodies},
+	{11, "no memory is shared", noAliasing},
+	{12, "an ended context changes nothing", endedContext},
+}
+
+func (c conformance) title() string { return fmt.Sprintf("rule %02d %s", c.rule, c.name) }
+
+func (c conformance) run(t testing.TB, h Harness) {
+	defer func() { // also when the case ends early
+		if t.Failed() {
+			t.Logf("rule %d of journal.Store: %s", c.rule, rules[c.rule])
+		}
+	}()
+	c.try(t, h)
+}
+
+// noon is where the cases place their times.
+var noon = time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)
+
+// mustPut stores r and returns it as stored.
+func mustPut(t testing.TB, s journal.Store, r journal.Record) journal.Record {
+	t.Helper()
+	stored, err := s.Put(t.Context(), r)
+	require.NoError(t, err, "put of %q at version %d", r.ID, r.Version)
+	return stored
+}
+
+// requireStored asserts that Get and List show want for its id, and nothing
+// else: the ways of reading must agree.
+func requireStored(t testing.TB, s journal.Store, want journal.Record) {
+	t.Helper()
+	got, err := s.Get(t.Context(), want.ID)
+	require.NoError(t, err, "get of %q", want.ID)
+	requireSame(t, want, got, "what get reads")
+	listed, err := s.List(t.Context(), want.ID, "", 1)
+	require.NoError(t, err)
+	require.Len(t, listed, 1, "list of the prefix %q", want.ID)
+	requireSame(t, want, listed[0], "what list reads")
+}
+
+// requireAbsent asserts that no way of reading shows id.
+func requireAbsent(t testing.TB, s journal.Store, id string) {
+	t.Helper()
+	got, err := s.Get(t.Context(), id)
+	require.ErrorIs(t, err, journal.ErrNotFound, "get of %q", id)
+	require.Zero(t, got, "the record that comes with ErrNotFound")
+	listed, err := s.List(t.Context(), id, "", 1)
+	require.NoError(t, err)
+	for _, r := range listed {
+		require.NotEqual(t, id, r.ID, "list shows a record that get does not find")
+	}
+}
+
+// requireSame compares records. An empty body may come back as nil.
+func requireSame(t testing.TB, want, got journal.Record, what string) {
+	t.Helper()
+	require.Equal(t, want.ID, got.ID, "id in %s", what)
+	require.Equal(t, want.Version, got.Version, "version of %q in %s", want.ID, what)
+	requireTime(t, want.Due, got.Due, fmt.Sprintf("due of %q in %s", want.ID, what))
+	requireTime(t, want.Expires, got.Expires, fmt.Sprintf("expires of %q in %s", want.ID, what))
+	require.Equal(t, string(want.Body), string(got.Body), "body of %q in %s", want.ID, what)
+}
+
+func requireTime(t testing.TB, want, got time.Time, what string) {
+	t.Helper()
+	want = journal.Millis(want)
+	require.True(t, want.Equal(got), "%s: %s, want %s", what, got, want)
+	require.Equal(t, time.UTC, got.Location(), "%s is in UTC", what)
+	require.Equal(t, want.IsZero(), got.IsZero(), "%s: zero stays zero", what)
+}
+
+// requireDue asserts what Due shows: exactly want, in that order, where the
+// engine is exact; otherwise the same records after the lag at most.
+func requireDue(t testing.TB, h Harness, s journal.Store, before time.Time, want ...string) {
+	t.Helper()
+	read := func() []string {
+		found, err := s.Due(t.Context(), before, 1000)
+		require.NoError(t, err)
+		ids := make([]string, 0, len(found))
+		for _, r := range found {
+			ids = append(ids, r.ID)
+		}
+		return ids
+	}
+	if h.DueLag == 0 {
+		require.Equal(t, append([]string{}, want...), read(), "what is due at %s", before)
+		return
+	}
+	var got []string
+	if !h.within(t, func() bool {
+		got = read()
+		return assert.ElementsMatch(quiet{}, want, got)
+	}) {
+		require.ElementsMatch(t, want, got, "what is due at %s, %s later", before, h.DueLag)
+	}
+}
+
+// within reports whether ok came true before DueLag had passed. It polls only
+// engines that lag.
+func (h Harness) within(t testing.TB, ok func() bool) bool {
+	for deadline := time.Now().Add(h.DueLag); ; {
+		if ok() {
+			return true
+		}
+		if time.Now().After(deadline) {
+			return false
+		}
+		select {
+		case <-t.Context().Done():
+			return false
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// quiet takes the failures of an assertion that is only asked, not meant.
+type quiet struct{}
+
+func (quiet) Errorf(string, ...any) {}
+
+// together runs f in n goroutines that start at once, and waits for them. A
+// goroutine reports with assert, not with require.
+func together(n int, f func(i int)) {
+	var start, done sync.WaitGroup
+	start.Add(1)
+	for i := range n {
+		done.Go(func() {
+			start.Wait()
+			f(i)
+		})
+	}
+	start.Done()
+	done.Wait()
+}

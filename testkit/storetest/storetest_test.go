@@ -1,0 +1,100 @@
+package storetest
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/imprest-go/imprest/core/journal"
+)
+
+// recorder stands in for the testing.TB of a case, so that a case which fails
+// can be looked at without failing. What it does not override (Cleanup,
+// Context, TempDir) is the test's own.
+type recorder struct {
+	testing.TB
+	mu      sync.Mutex
+	failed  bool
+	skipped bool
+	log     strings.Builder
+}
+
+func (r *recorder) Helper() {}
+
+func (r *recorder) Logf(format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	fmt.Fprintf(&r.log, format+"\n", args...)
+}
+
+func (r *recorder) Errorf(format string, args ...any) {
+	r.Logf(format, args...)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.failed = true
+}
+
+func (r *recorder) FailNow() {
+	r.mu.Lock()
+	r.failed = true
+	r.mu.Unlock()
+	runtime.Goexit()
+}
+
+func (r *recorder) Skip(...any) {
+	r.mu.Lock()
+	r.skipped = true
+	r.mu.Unlock()
+	runtime.Goexit()
+}
+
+func (r *recorder) Failed() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.failed
+}
+
+// tried runs one case against h and returns what it recorded.
+func tried(t testing.TB, c conformance, h Harness) *recorder {
+	r := &recorder{TB: t}
+	var done sync.WaitGroup
+	done.Go(func() { c.run(r, h) }) // a goroutine of its own, which FailNow may end
+	done.Wait()
+	return r
+}
+
+// The recorder must not find fault where there is none, or the test of broken
+// stores would prove nothing.
+func TestASoundStorePassesUnderTheRecorder(t *testing.T) {
+	for _, c := range cases {
+		r := tried(t, c, Harness{Open: func(testing.TB) journal.Store { return journal.NewMemory() }})
+		require.False(t, r.failed, "%s: %s", c.title(), r.log.String())
+		require.Equal(t, c.rule == 3, r.skipped, "%s is skipped only where the harness cannot reopen", c.title())
+	}
+}
+
+// Each store breaks a promise in a way that drivers do. The suite must fail it
+// on every rule that it breaks, and print that rule.
+func TestBrokenStoresFail(t *testing.T) {
+	for _, b := range brokenStores {
+		t.Run(b.name, func(t *testing.T) {
+			for _, rule := range b.rules {
+				require.True(t, slices.ContainsFunc(cases, func(c conformance) bool {
+					if c.rule != rule {
+						return false
+					}
+					r := tried(t, c, b.harness())
+					if r.failed {
+						require.Contains(t, r.log.String(), rules[rule], "a failing case prints its rule")
+					}
+					return r.failed
+				}), "rule %d is broken, and no case of it failed", rule)
+			}
+		})
+	}
+}
