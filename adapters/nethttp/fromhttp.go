@@ -184,7 +184,7 @@ func (w *recorder) WriteHeader(status int) {
 	}
 	w.sent = make(core.Header, 0, len(w.header)+1)
 	for name, values := range w.header {
-		if name == "Transfer-Encoding" || strings.HasPrefix(name, http.TrailerPrefix) || !isToken(name) {
+		if name == "Transfer-Encoding" || !isToken(name) { // trailers ("Trailer:X") are no tokens either
 			continue
 		}
 		if name == "Content-Length" && (w.length < 0 || !w.bodyless()) {

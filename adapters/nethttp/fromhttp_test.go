@@ -306,6 +306,18 @@ func TestFromHTTPDropsALengthThatIsNone(t *testing.T) {
 	}
 }
 
+// No transport behind this one has to know of line breaks.
+func TestFromHTTPHeadersAreOneLineEach(t *testing.T) {
+	resp := ask(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Location", "/x\r\nSet-Cookie: evil=1\n")
+		w.Header()["X-A\r\nSet-Cookie: evil"] = []string{"1"}
+		w.Header()[""] = []string{"1"}
+		w.Header()[http.TrailerPrefix+"X-Sum"] = []string{"1"}
+		w.Header().Set("Transfer-Encoding", "chunked") // the transport's to say
+	}, &core.Request{Method: "GET", Path: "/"})
+	assert.Equal(t, core.Header{{Name: "Location", Value: "/x  Set-Cookie: evil=1"}}, resp.Header)
+}
+
 func TestFromHTTPFaults(t *testing.T) {
 	for _, c := range []struct {
 		name string

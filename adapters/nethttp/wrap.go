@@ -226,9 +226,6 @@ func answer(w http.ResponseWriter, r *http.Request, resp *core.Response) {
 		status = http.StatusOK
 	}
 	hasBody := r.Method != http.MethodHead && bodyAllowed(status)
-	// The length of a body that is not sent is for the handler to say.
-	keepLength := !hasBody && len(resp.Body) == 0 && status != http.StatusNoContent
-
 	header := w.Header()
 	header.Del("Content-Length")
 	typed := false
@@ -238,10 +235,6 @@ func answer(w http.ResponseWriter, r *http.Request, resp *core.Response) {
 		switch name {
 		case "Transfer-Encoding":
 			continue
-		case "Content-Length":
-			if !keepLength {
-				continue
-			}
 		case "Content-Type":
 			if !typed {
 				delete(header, name)
@@ -258,7 +251,9 @@ func answer(w http.ResponseWriter, r *http.Request, resp *core.Response) {
 	if _, ok := header["Content-Type"]; !ok {
 		header["Content-Type"] = nil // net/http guesses one where the key is missing
 	}
-	if hasBody || (r.Method == http.MethodHead && len(resp.Body) > 0 && bodyAllowed(status)) {
+	// Whatever the handler says of a length, the body has the last word. Only
+	// where there is none (HEAD, 304) the handler's word stands.
+	if hasBody || (len(resp.Body) > 0 && bodyAllowed(status)) {
 		values[len(resp.Header)] = strconv.Itoa(len(resp.Body))
 		header["Content-Length"] = values[len(resp.Header):]
 	}

@@ -213,6 +213,21 @@ func TestWrapBodyLimit(t *testing.T) {
 	}
 }
 
+// A refusal does not wait for the rest of a body.
+func TestWrapAnswersBeforeARefusedBody(t *testing.T) {
+	addr := serve(t, Config{MaxBody: 10}.Wrap(core.HandlerFunc(func(context.Context, *core.Request) *core.Response { return nil })))
+	conn, err := net.Dial("tcp", addr)
+	require.NoError(t, err)
+	defer conn.Close()
+	require.NoError(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
+	_, err = io.WriteString(conn, "POST /a HTTP/1.1\r\nHost: h.test\r\nContent-Length: 11\r\n\r\n")
+	require.NoError(t, err)
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	require.NoError(t, err)
+	assert.Equal(t, 413, resp.StatusCode)
+	assert.True(t, resp.Close)
+}
+
 func TestWrapDefaultLimit(t *testing.T) {
 	for _, c := range []struct{ size, status int }{{core.MaxBody, 200}, {core.MaxBody + 1, 413}} {
 		for _, announced := range []bool{true, false} {
@@ -293,6 +308,11 @@ func TestWrapAnswers(t *testing.T) {
 			"HEAD with a length only", "HEAD", core.Response{Header: core.Header{{Name: "Content-Length", Value: "9"}}},
 			200, http.Header{"Content-Length": {"9"}}, "",
 		},
+		{
+			"HEAD with another length", "HEAD",
+			core.Response{Header: core.Header{{Name: "Content-Length", Value: "9"}}, Body: []byte("four")},
+			200, http.Header{"Content-Length": {"4"}}, "",
+		},
 		{"204", "GET", *core.Text(204, "x"), 204, http.Header{"Content-Length": nil}, ""},
 		{"304", "GET", *core.Text(304, "x"), 304, nil, ""},
 		{
@@ -345,6 +365,13 @@ func TestWrapKeepsMiddlewareHeaders(t *testing.T) {
 		return &core.Response{Body: []byte("<p>")}
 	})).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
 	assert.Equal(t, []string{"text/html"}, w.Header()["Content-Type"])
+
+	w = httptest.NewRecorder()
+	w.Header().Set("Content-Length", "99")
+	Wrap(core.HandlerFunc(func(context.Context, *core.Request) *core.Response {
+		return &core.Response{}
+	})).ServeHTTP(w, httptest.NewRequest("HEAD", "/", nil))
+	assert.Empty(t, w.Header()["Content-Length"], "it is not the answer's")
 }
 
 func TestWrapFaults(t *testing.T) {
