@@ -4,7 +4,7 @@ import "context"
 
 // Work is one piece of work that an [Observer] is told of.
 type Work struct {
-	// Kind is "callback", "step", "sweep" or "call".
+	// Kind is "callback", "login", "step", "sweep" or "call".
 	Kind string
 	// Name says which: "callback.Payment", "purchase.deliver",
 	// "vvchat.UnifiedOrder".

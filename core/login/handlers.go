@@ -153,7 +153,7 @@ type finished struct {
 // finish uses the state up, then exchanges the code, and returns the session
 // with its cookie.
 func (l *Login) finish(ctx context.Context, r *core.Request, name, code, state string) (_ finished, cookie core.HeaderField, err error) {
-	ctx, ended := core.Observe(ctx, l.cfg.Observer, core.Work{Kind: "callback", Name: name})
+	ctx, ended := core.Observe(ctx, l.cfg.Observer, core.Work{Kind: "login", Name: name})
 	defer func() {
 		if p := recover(); p != nil {
 			ended(&core.Error{Op: name, Code: core.CodeInternal, Err: errors.New("it panicked")})

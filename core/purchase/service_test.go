@@ -495,3 +495,38 @@ func TestConfigurationIsChecked(t *testing.T) {
 		assert.ErrorContains(t, err, name)
 	}
 }
+
+// The store cannot say whether our write was applied, and somebody else's was:
+// it must not be taken for ours.
+func TestAnotherWriteIsNotTakenForOurs(t *testing.T) {
+	w, s, p := begun(t)
+	first, second := w.pay(p.ID), w.pay(p.ID)
+	stale, err := purchase.New(purchase.Config{
+		Store: &overtaken{Store: w.inner, other: func() { require.NoError(t, s.Paid(t.Context(), noticeOf(p, second))) }},
+		Platform: fakePlatform{w}, Deliverer: fakeDeliverer{w}, Catalog: purchase.Offers{}, NotifyURL: "https://x.example/",
+		InlineBudget: -1, Now: func() time.Time { return w.now },
+	})
+	require.NoError(t, err)
+	require.NoError(t, stale.Paid(t.Context(), noticeOf(p, first)))
+	got, err := s.Get(t.Context(), p.ID)
+	require.NoError(t, err)
+	assert.Equal(t, second, got.Payment.TradeNo)
+	require.Len(t, got.Surplus, 1, "acknowledged, so it must be on record")
+	assert.Equal(t, first, got.Surplus[0].TradeNo)
+}
+
+// overtaken loses the first write of a purchase and lets another come first.
+type overtaken struct {
+	journal.Store
+	other func()
+}
+
+func (o *overtaken) Put(ctx context.Context, r journal.Record) (journal.Record, error) {
+	if o.other != nil && strings.HasPrefix(r.ID, purchase.Prefix) {
+		other := o.other
+		o.other = nil
+		other()
+		return journal.Record{}, journal.ErrUnknown
+	}
+	return o.Store.Put(ctx, r)
+}
