@@ -135,7 +135,7 @@ func TestPanicsOfSeamsAreAnswers(t *testing.T) {
 	br := b.browser()
 	assert.Equal(t, core.TryLater(), br.get("/login/return?code=code-ann&state="+br.start("")))
 	assert.Contains(t, b.log.String(), "index out of luck")
-	assert.Equal(t, []string{"callback login.Return internal"}, seen.ended)
+	assert.Equal(t, []string{"login login.Return internal"}, seen.ended)
 }
 
 // observer writes down how work ended.
@@ -154,7 +154,7 @@ func TestObserver(t *testing.T) {
 	br.get("/login/return?code=code-ann&state=" + br.start(""))
 	b.platform.err = &core.Error{Code: core.CodeUnreached}
 	br.get("/login/return?code=code-bob&state=" + br.start(""))
-	assert.Equal(t, []string{"callback login.Return", "callback login.Return unreached"}, seen.ended)
+	assert.Equal(t, []string{"login login.Return", "login login.Return unreached"}, seen.ended)
 }
 
 func TestProfileIsAskedOnlyWithItsScope(t *testing.T) {
