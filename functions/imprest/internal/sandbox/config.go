@@ -1,9 +1,16 @@
 package sandbox
 
 import (
-	"context"
+	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/imprest-go/imprest/core"
 )
 
 // Config is what [Run] needs to know. Its zero value serves on the documented
@@ -20,12 +27,13 @@ type Config struct {
 	// be "".
 	CloudAddr string
 	// Journal names the journal as [OpenJournal] takes it; "" is a sqlite
-	// file in a temporary folder, which Run names.
+	// file in a temporary folder, which Run names and leaves there.
 	Journal string
 	// Faults are names of [FaultList].
 	Faults []string
-	// Seed makes a run repeatable: the same seed puts the same faults on the
-	// same requests, and draws the same ids. 0 draws ids at random.
+	// Seed makes a run repeatable: on a new journal the same seed puts the
+	// same faults on the same requests, and draws the same ids. 0 is a random
+	// one, which Run names.
 	Seed uint64
 	// Once runs one purchase without a browser, and then ends.
 	Once bool
@@ -35,18 +43,45 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// FaultInfo is one fault that can be switched on.
-type FaultInfo struct {
-	// Name is what is typed.
-	Name string
-	// About says in one line what goes wrong, and how the run ends.
-	About string
+// settle checks cfg and fills in what it leaves open.
+func (cfg *Config) settle() error {
+	const op = "sandbox.Run"
+	if cfg.CloudAddr != "" {
+		return core.Invalid(op, "--cloud-addr: there is no fake cloud yet")
+	}
+	var names []string
+	for _, fault := range faults() {
+		names = append(names, fault.Name)
+	}
+	for _, name := range cfg.Faults {
+		if !slices.Contains(names, name) {
+			return core.Invalid(op, fmt.Sprintf("--faults: there is no %.40q; there are %s", name, strings.Join(names, ", ")))
+		}
+	}
+	if cfg.Addr == "" {
+		cfg.Addr = defaultAddr
+		if cfg.Once {
+			cfg.Addr = freePort
+		}
+	}
+	if cfg.PlatformAddr == "" {
+		cfg.PlatformAddr = defaultPlatformAddr
+		if cfg.Once {
+			cfg.PlatformAddr = freePort
+		}
+	}
+	if cfg.Seed == 0 {
+		cfg.Seed = uint64(rand.Uint32()) + 1 // short enough to be typed again
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Journal == "" {
+		folder, err := os.MkdirTemp("", "imprest-sandbox-")
+		if err != nil {
+			return &core.Error{Op: op, Code: core.CodeInternal, Err: fmt.Errorf("no temporary folder for the journal: %w", err)}
+		}
+		cfg.Journal = "sqlite:" + filepath.Join(folder, "journal.db")
+	}
+	return nil
 }
-
-// FaultList returns every fault, in the order in which they are shown.
-func FaultList() []FaultInfo { return nil }
-
-// Run serves the sandbox until ctx ends, or with cfg.Once runs one purchase.
-// An error with core.CodeInvalid is about cfg and names the field as the
-// command line spells it ("--addr").
-func Run(ctx context.Context, cfg Config) error { return nil }

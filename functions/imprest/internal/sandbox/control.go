@@ -1,0 +1,314 @@
+package sandbox
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/imprest-go/imprest/adapters/nethttp"
+	"github.com/imprest-go/imprest/core"
+	"github.com/imprest-go/imprest/core/journal"
+	"github.com/imprest-go/imprest/core/purchase"
+	"github.com/imprest-go/imprest/testkit"
+)
+
+// maxControlBody is how much a request to the control API may hold: some
+// hundred thousand orders.
+const maxControlBody = 16 << 20
+
+// maxAdvance is how far the clock moves at once: a little more than an expired
+// order is watched.
+const maxAdvance = 100 * 24 * time.Hour
+
+// controlCall is one call of the control API.
+type controlCall struct {
+	Method, Path, About string
+	handle              func(ctx context.Context, r *core.Request) (any, error)
+}
+
+// Link reports whether a browser can just open it.
+func (c controlCall) Link() bool { return c.Method == http.MethodGet && !strings.Contains(c.Path, "{") }
+
+func (w *world) controlCalls() []controlCall {
+	return []controlCall{
+		{"POST", "/_sandbox/orders", `puts unpaid orders on record whose delivery only counts: [{"out_trade_no": "…", "amount": fen, "app_id": "test"}]`, w.postOrders},
+		{"GET", "/_sandbox/deliveries", "how often each purchase was delivered, by out_trade_no", w.getDeliveries},
+		{"POST", "/_sandbox/payouts", `puts pending payouts on record: [{"out_order_no": "…", "amount": fen}]`, w.postPayouts},
+		{"GET", "/_sandbox/payouts", "pending, done or failed, by out_order_no", w.getPayouts},
+		{"GET", "/_sandbox/purchases", "the newest purchases as they are on record; ?limit= up to 500", w.getPurchases},
+		{"GET", "/_sandbox/purchases/{id}", "one purchase as it is on record", w.getPurchase},
+		{"GET", "/_sandbox/requests", "what the platform was asked, and what it sent", w.getRequests},
+		{"POST", "/_sandbox/sweep", "does everything that is due, now", w.postSweep},
+		{"GET", "/_sandbox/clock", "what time it is in the sandbox", w.getClock},
+		{"POST", "/_sandbox/clock", `moves the clock ahead: {"advance": "15m"}`, w.postClock},
+	}
+}
+
+// controlHandler serves the control API, and a page that lists it. It is there
+// only where nobody but this machine reaches the merchant.
+func (w *world) controlHandler() http.Handler {
+	if !w.local {
+		return nethttp.Wrap(core.HandlerFunc(func(context.Context, *core.Request) *core.Response { return core.Refuse(http.StatusNotFound) }))
+	}
+	routes := core.Routes{"GET /_sandbox": core.HandlerFunc(w.controlPage)}
+	for _, call := range w.controlCalls() {
+		routes[call.Method+" "+call.Path] = core.HandlerFunc(func(ctx context.Context, r *core.Request) *core.Response {
+			return w.controlAnswer(call.handle(ctx, r))
+		})
+	}
+	// A page from elsewhere, in the browser of whoever runs the sandbox, must
+	// not reach this: neither by a rebound name nor by a form.
+	foreign := http.NewCrossOriginProtection()
+	return onlyLoopback(foreign.Handler(nethttp.Config{MaxBody: maxControlBody, Logger: w.log}.Wrap(routes)))
+}
+
+// controlAnswer says what went wrong in words, unlike every other handler: who
+// asks is the developer.
+func (w *world) controlAnswer(v any, err error) *core.Response {
+	status := http.StatusOK
+	switch code := core.CodeOf(err); {
+	case err == nil:
+		return core.JSON(status, v)
+	case code == core.CodeInvalid:
+		status = http.StatusBadRequest
+	case code == core.CodeNotFound:
+		status = http.StatusNotFound
+	case code == core.CodeConflict:
+		status = http.StatusConflict
+	default:
+		status = http.StatusServiceUnavailable
+		w.log.Error("control call failed", "code", string(code), "reason", err.Error())
+	}
+	return core.JSON(status, map[string]string{"error": err.Error()})
+}
+
+func (w *world) controlPage(context.Context, *core.Request) *core.Response {
+	var body bytes.Buffer
+	err := w.pages.control.Execute(&body, map[string]any{
+		"Calls": w.controlCalls(), "Base": w.base, "Phone": w.platformBase + "/phone", "Journal": w.cfg.Journal,
+		"Seed": strconv.FormatUint(w.cfg.Seed, 10), "Faults": strings.Join(w.plan.names(), ", "), "Now": w.clock.Now().Format(time.DateTime),
+	})
+	if err != nil {
+		w.log.Error("the control page cannot be shown", "reason", err.Error())
+		return core.TryLater()
+	}
+	return htmlPage(http.StatusOK, "en", body.Bytes(), nil)
+}
+
+// postOrders puts orders on record. All are looked at before one is written.
+func (w *world) postOrders(ctx context.Context, r *core.Request) (any, error) {
+	entries, err := readEntries(r.Body, "out_trade_no")
+	if err != nil {
+		return nil, err
+	}
+	m := w.current.Load()
+	amounts := map[string]entry{}
+	for i, e := range entries {
+		if other, twice := amounts[e.id]; twice && other != e {
+			return nil, conflict(i, "out_trade_no", e.id)
+		}
+		amounts[e.id] = e
+		stored, err := m.shop.Get(ctx, e.id)
+		if err == nil && (stored.AppID != e.appID || stored.Amount != e.amount) {
+			return nil, conflict(i, "out_trade_no", e.id)
+		}
+		if err != nil && !errors.Is(err, journal.ErrNotFound) {
+			return nil, err
+		}
+	}
+	for i, e := range entries {
+		_, err := m.shop.Import(ctx, purchase.Purchase{ID: e.id, AppID: e.appID, Amount: e.amount})
+		if errors.Is(err, journal.ErrConflict) { // by somebody else, since the look
+			return nil, conflict(i, "out_trade_no", e.id)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("entry %d: %w", i, err)
+		}
+	}
+	return map[string]int{"orders": len(entries)}, nil
+}
+
+func (w *world) getDeliveries(ctx context.Context, _ *core.Request) (any, error) {
+	return deliveries(ctx, w.current.Load().store)
+}
+
+func (w *world) postPayouts(ctx context.Context, r *core.Request) (any, error) {
+	entries, err := readEntries(r.Body, "out_order_no")
+	if err != nil {
+		return nil, err
+	}
+	store := w.current.Load().store
+	amounts := map[string]entry{}
+	for i, e := range entries {
+		if other, twice := amounts[e.id]; twice && other != e {
+			return nil, conflict(i, "out_order_no", e.id)
+		}
+		amounts[e.id] = e
+		var stored payout
+		err := edit(ctx, store, payoutPrefix+e.id, &stored, func(exists bool) error {
+			if exists && (stored.AppID != e.appID || stored.Amount != e.amount) {
+				return conflict(i, "out_order_no", e.id)
+			}
+			return errUnchanged
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	for i, e := range entries {
+		err := importPayout(ctx, store, payout{OutOrderNo: e.id, AppID: e.appID, Amount: e.amount, State: payoutPending})
+		if err != nil {
+			return nil, fmt.Errorf("entry %d: %w", i, err)
+		}
+	}
+	return map[string]int{"payouts": len(entries)}, nil
+}
+
+func (w *world) getPayouts(ctx context.Context, _ *core.Request) (any, error) {
+	return payouts(ctx, w.current.Load().store)
+}
+
+func (w *world) getPurchases(ctx context.Context, r *core.Request) (any, error) {
+	limit := 100
+	if query, err := url.ParseQuery(r.RawQuery); err != nil {
+		return nil, invalid("the query cannot be read")
+	} else if text := query.Get("limit"); text != "" {
+		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > 500 {
+			return nil, invalid("limit must be 1 to 500")
+		}
+	}
+	found, err := w.current.Load().purchases(ctx, limit, nil)
+	if found == nil {
+		found = []purchase.Purchase{}
+	}
+	return found, err
+}
+
+func (w *world) getPurchase(ctx context.Context, r *core.Request) (any, error) {
+	id := r.PathValue("id")
+	if journal.CheckID(purchase.Prefix+id) != nil {
+		return nil, journal.ErrNotFound
+	}
+	return w.current.Load().shop.Get(ctx, id)
+}
+
+func (w *world) postSweep(ctx context.Context, _ *core.Request) (any, error) {
+	return w.current.Load().sweeper.Reconcile(ctx)
+}
+
+func (w *world) getClock(context.Context, *core.Request) (any, error) {
+	return map[string]time.Time{"now": w.clock.Now().UTC()}, nil
+}
+
+func (w *world) postClock(ctx context.Context, r *core.Request) (any, error) {
+	var wish struct {
+		Advance string `json:"advance"`
+	}
+	if err := json.Unmarshal(r.Body, &wish); err != nil {
+		return nil, invalid(`the body must be an object such as {"advance": "15m"}`)
+	}
+	by, err := time.ParseDuration(wish.Advance)
+	if err != nil || by <= 0 || by > maxAdvance {
+		return nil, invalid(`advance must be a time such as "90s", "15m" or "36h", at most 2400h`)
+	}
+	if err := w.advance(ctx, by); err != nil {
+		return nil, err
+	}
+	return w.getClock(ctx, r)
+}
+
+// exchange is a request of the platform's record, as the control API shows it.
+type exchange struct {
+	Seq        int                 `json:"seq"`
+	Call       testkit.Call        `json:"call,omitempty"`
+	Time       time.Time           `json:"time"`
+	TookMicros int64               `json:"took_us"`
+	Method     string              `json:"method"`
+	Path       string              `json:"path"`
+	Query      string              `json:"query,omitempty"`
+	Body       string              `json:"body,omitempty"`
+	Canonical  string              `json:"canonical,omitempty"`
+	Status     int                 `json:"status,omitempty"`
+	Answer     string              `json:"answer,omitempty"`
+	Err        string              `json:"error,omitempty"`
+	AppID      string              `json:"app_id,omitempty"`
+	OutTradeNo string              `json:"out_trade_no,omitempty"`
+	Faults     []testkit.FaultKind `json:"faults,omitempty"`
+}
+
+func (w *world) getRequests(context.Context, *core.Request) (any, error) {
+	list := []exchange{}
+	for _, e := range w.platform.Requests() {
+		list = append(list, exchange{
+			Seq: e.Seq, Call: e.Call, Time: e.Time.UTC(), TookMicros: e.Took.Microseconds(), Method: e.Method, Path: e.Path, Query: e.Query, Body: e.Body,
+			Canonical: e.Canonical, Status: e.Status, Answer: e.Answer, Err: e.Err, AppID: e.AppID, OutTradeNo: e.OutTradeNo, Faults: e.Faults,
+		})
+	}
+	return list, nil
+}
+
+// entry is one order or payout that is to be put on record.
+type entry struct {
+	id     string
+	appID  string
+	amount core.Fen
+}
+
+// readEntries reads a list of orders or payouts, whose number is called key.
+// Keys that it does not know are ignored. Its error names the entry at fault.
+func readEntries(body []byte, key string) ([]entry, error) {
+	var list []map[string]json.RawMessage
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	if err := decoder.Decode(&list); err != nil || list == nil {
+		return nil, invalid("the body must be a JSON list of objects")
+	}
+	if _, err := decoder.Token(); err != io.EOF {
+		return nil, invalid("something follows the list")
+	}
+	entries := make([]entry, 0, len(list))
+	for i, object := range list {
+		e := entry{appID: testkit.TestAccount().AppID}
+		if !isText(object[key], &e.id) || !isIdentifier(e.id) {
+			return nil, invalid(fmt.Sprintf("entry %d: %s must be a string of 1 to 64 of A-Z, a-z, 0-9, _ and -", i, key))
+		}
+		amount, err := core.ParseFen(string(object["amount"]))
+		if err != nil || amount == 0 {
+			return nil, invalid(fmt.Sprintf("entry %d: amount must be an integer of fen, greater than 0", i))
+		}
+		e.amount = amount
+		if raw, given := object["app_id"]; given && (!isText(raw, &e.appID) || !isIdentifier(e.appID)) {
+			return nil, invalid(fmt.Sprintf("entry %d: app_id must be a string of 1 to 64 of A-Z, a-z, 0-9, _ and -", i))
+		}
+		entries = append(entries, e)
+	}
+	return entries, nil
+}
+
+func isText(raw json.RawMessage, text *string) bool {
+	return len(raw) > 0 && raw[0] == '"' && json.Unmarshal(raw, text) == nil
+}
+
+// isIdentifier reports whether s can be a number of the protocol.
+func isIdentifier(s string) bool {
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' && c != '-' {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 64
+}
+
+func invalid(reason string) error { return core.Invalid("", reason) }
+
+func conflict(i int, key, id string) error {
+	return &core.Error{Code: core.CodeConflict, Err: fmt.Errorf("entry %d: %s %s is on record with another amount or app_id", i, key, id)}
+}

@@ -1,0 +1,152 @@
+package sandbox
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/imprest-go/imprest/adapters/nethttp"
+	"github.com/imprest-go/imprest/core"
+	"github.com/imprest-go/imprest/core/callback"
+	"github.com/imprest-go/imprest/core/journal"
+	"github.com/imprest-go/imprest/core/login"
+	"github.com/imprest-go/imprest/core/purchase"
+	"github.com/imprest-go/imprest/core/vvchat"
+)
+
+// merchant is one life of the shop's server: everything that a crash takes
+// away, built on the journal that it leaves.
+type merchant struct {
+	store *seamStore
+	login *login.Login
+	// Three services on one journal, since each draws from chances of its
+	// own: when a sweep happens to run must not change the id of a purchase.
+	shop, callbacks, sweeper *purchase.Service
+
+	handler http.Handler
+	// replaced is closed when the next life has begun.
+	replaced chan struct{}
+}
+
+// newMerchant builds a merchant on a journal.
+func (w *world) newMerchant(inner journal.Store) (*merchant, error) {
+	m := &merchant{store: newSeamStore(inner, w.plan, w.wrote), replaced: make(chan struct{})}
+	account := w.platform.Account()
+	client, err := vvchat.New(vvchat.Config{
+		BaseURL: w.platformBase, AppID: account.AppID, AppKeys: []core.Secret{account.AppKey}, StoreNo: account.StoreNo,
+		HTTPClient: w.outbound, Now: w.clock.Now, Rand: w.draws.reader("nonces"), AllowWeakKey: true,
+	})
+	if err != nil {
+		return nil, err
+	}
+	m.login, err = login.New(login.Config{
+		AppID: account.AppID, Platform: client, Store: m.store, CookieKeys: w.cookieKeys,
+		RedirectURI: w.base + "/login/return", Link: w.consentLink,
+		Declined: w.declined(), Now: w.clock.Now, Logger: w.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	for name, service := range map[string]**purchase.Service{"shop": &m.shop, "callbacks": &m.callbacks, "sweeper": &m.sweeper} {
+		*service, err = purchase.New(purchase.Config{
+			Store: m.store, Platform: client, Catalog: catalog(), NotifyURL: w.base + "/callbacks/payment",
+			Deliverer: &counter{store: m.store, plan: w.plan, told: w.delivered},
+			Now:       w.clock.Now, Rand: w.draws.reader(name), Logger: w.log,
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	routes, err := m.routes(w)
+	if err != nil {
+		return nil, err
+	}
+	m.handler = nethttp.Config{Logger: w.log}.Wrap(m.mortal(routes))
+	return m, nil
+}
+
+// mortal keeps a dead merchant from answering: the connection breaks off, as
+// it does when a process ends.
+func (m *merchant) mortal(next core.Handler) core.Handler {
+	return core.HandlerFunc(func(ctx context.Context, r *core.Request) *core.Response {
+		if m.store.crashed() {
+			panic(http.ErrAbortHandler)
+		}
+		resp := next.Handle(ctx, r)
+		if m.store.crashed() {
+			panic(http.ErrAbortHandler)
+		}
+		return resp
+	})
+}
+
+// routes is what the merchant serves to the world.
+func (m *merchant) routes(w *world) (core.Routes, error) {
+	account := w.platform.Account()
+	apps := []callback.App{{ID: account.AppID, Keys: []core.Secret{account.AppKey}}}
+	// The documented key is short, and known to everybody: fit for a sandbox.
+	payment, err := callback.Payment(callback.Config{Apps: apps, Sink: m.callbacks, AllowWeakKey: true, Logger: w.log})
+	if err != nil {
+		return nil, err
+	}
+	payout, err := callback.Payout(callback.PayoutConfig{Apps: apps, Sink: &payoutSink{store: m.store, logger: w.log}, AllowWeakKey: true, Logger: w.log})
+	if err != nil {
+		return nil, err
+	}
+	routes := m.login.Routes()
+	for pattern, handler := range m.shop.Routes(m.buyer) {
+		routes[pattern] = handler
+	}
+	for pattern, handler := range w.shopRoutes(m) {
+		routes[pattern] = handler
+	}
+	routes["/callbacks/payment"] = w.watchPayments(payment)
+	routes["/callbacks/payout"] = payout
+	routes["GET /healthz"] = core.HandlerFunc(m.health)
+	return routes, nil
+}
+
+// buyer is the purchase.Authorize of the shop: who is logged in buys.
+func (m *merchant) buyer(_ context.Context, r *core.Request) (string, error) {
+	session, err := m.login.FromRequest(r)
+	return session.OpenID, err
+}
+
+// health answers 200 if the journal can be read.
+func (m *merchant) health(ctx context.Context, _ *core.Request) *core.Response {
+	if _, err := m.store.Get(ctx, runID); err != nil && !errors.Is(err, journal.ErrNotFound) {
+		return core.TryLater()
+	}
+	return core.Text(http.StatusOK, "ok")
+}
+
+// purchases returns the newest purchases on record for which keep says yes, at
+// most limit, the newest first.
+func (m *merchant) purchases(ctx context.Context, limit int, keep func(purchase.Purchase) bool) ([]purchase.Purchase, error) {
+	var found []purchase.Purchase
+	newestFirst := func(a, b purchase.Purchase) int {
+		if c := b.CreatedAt.Compare(a.CreatedAt); c != 0 {
+			return c
+		}
+		return strings.Compare(a.ID, b.ID)
+	}
+	err := walk(ctx, m.store, purchase.Prefix, func(r journal.Record) error {
+		var p purchase.Purchase
+		if err := json.Unmarshal(r.Body, &p); err != nil {
+			return err
+		}
+		if keep == nil || keep(p) {
+			found = append(found, p)
+		}
+		if len(found) >= 2*limit+64 { // keep what is held small, however many there are
+			slices.SortFunc(found, newestFirst)
+			found = found[:limit]
+		}
+		return nil
+	})
+	slices.SortFunc(found, newestFirst)
+	return found[:min(limit, len(found))], err
+}

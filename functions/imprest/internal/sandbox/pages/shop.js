@@ -1,0 +1,159 @@
+// The shop's page: buys, and follows each purchase until nothing more can
+// happen to it.
+"use strict";
+
+(() => {
+  const shop = JSON.parse(document.getElementById("shop").textContent);
+  const list = document.getElementById("list");
+  const live = document.getElementById("live");
+  const notice = document.getElementById("notice");
+  if (!shop.signedIn || !list) return;
+
+  const open = new Set(["ordering", "unpaid", "paid", "delivering"]);
+  const purchases = new Map(); // by id, the newest first
+  let fresh = "";
+
+  const say = (text) => {
+    notice.textContent = text;
+    notice.hidden = !text;
+  };
+
+  // element makes a node; text only ever becomes text.
+  const element = (name, className, ...children) => {
+    const node = document.createElement(name);
+    if (className) node.className = className;
+    node.append(...children);
+    return node;
+  };
+
+  // yuan writes an amount of fen without ever making a fraction of it.
+  const yuan = (fen) => {
+    const digits = String(fen).padStart(3, "0");
+    return "¥" + digits.slice(0, -2) + "." + digits.slice(-2);
+  };
+
+  const steps = (state) => {
+    const reached = { ordering: 0, unpaid: 1, paid: 2, delivering: 2, delivered: 3 }[state];
+    if (reached === undefined) return "";
+    const nodes = ["ordered", "paid", "delivered"].map((name, i) =>
+      element("li", i < reached ? "done" : i === reached ? "now" : "", shop.words[name]));
+    return element("ol", "steps", ...nodes);
+  };
+
+  const card = (p) => {
+    const number = element("span", "number", p.id);
+    const about = element("div", "about", element("h3", "", shop.names[p.offer] || p.title),
+      element("small", "", shop.words.orderNo + " ", number), element("small", "", new Date(p.created_at).toLocaleString(document.documentElement.lang)));
+    const badge = element("span", "badge", shop.states[p.state] || p.state);
+    badge.dataset.state = p.state;
+    const state = element("div", "state", steps(p.state), badge);
+    if (p.imprest_code && (p.state === "unpaid" || p.state === "expired")) {
+      const pay = element("a", "button", shop.words.pay);
+      pay.href = payLink(p);
+      state.append(pay);
+    }
+    const item = element("li", p.id === fresh ? "fresh" : "", about, element("div", "sum", yuan(p.amount)), state);
+    item.dataset.id = p.id;
+    return item;
+  };
+
+  const payLink = (p) => shop.pay + "?" + new URLSearchParams({
+    imprest_code: p.imprest_code, app_id: p.app_id, redirect_uri: shop.base + "/?purchase=" + encodeURIComponent(p.id),
+  });
+
+  const draw = () => {
+    const cards = [...purchases.values()].map(card);
+    list.replaceChildren(...(cards.length ? cards : [element("li", "none", shop.words.none)]));
+  };
+
+  // update takes a newer view of a purchase, and touches the page only if it
+  // says something new, so that focus and selection stay.
+  const update = (p) => {
+    const before = purchases.get(p.id);
+    if (before && before.state === p.state && before.imprest_code === p.imprest_code) return;
+    purchases.set(p.id, p);
+    const old = list.querySelector(`[data-id="${CSS.escape(p.id)}"]`);
+    if (old) old.replaceWith(card(p));
+    if (before) live.textContent = (shop.names[p.offer] || p.title) + ": " + (shop.states[p.state] || p.state);
+  };
+
+  const ask = async (path, options) => {
+    const response = await fetch(path, options);
+    if (response.status === 401) {
+      location.reload(); // the session has ended
+      throw new Error("no session");
+    }
+    return response;
+  };
+
+  // follow asks for every purchase that can still change, as long as there is
+  // one and somebody looks.
+  let timer = 0;
+  const follow = async () => {
+    clearTimeout(timer);
+    const waiting = [...purchases.values()].filter((p) => open.has(p.state));
+    if (document.hidden || waiting.length === 0) return;
+    let pause = waiting.every((p) => p.state === "unpaid") && !fresh ? 2000 : 600;
+    try {
+      for (const p of waiting) {
+        const response = await ask("/purchases/" + encodeURIComponent(p.id));
+        if (response.ok) update(await response.json());
+      }
+      if (notice.dataset.kind === "offline") { say(""); notice.dataset.kind = ""; }
+    } catch {
+      say(shop.words.offline);
+      notice.dataset.kind = "offline";
+      pause = 2000;
+    }
+    timer = setTimeout(follow, pause);
+  };
+  document.addEventListener("visibilitychange", follow);
+
+  const buy = async (button) => {
+    button.disabled = true;
+    say("");
+    try {
+      const response = await ask("/purchases", {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify({ offer: button.dataset.offer, price: Number(button.dataset.price) }),
+      });
+      if (response.status === 201) {
+        location.href = payLink(await response.json());
+        return;
+      }
+      if (response.status === 409) say(shop.words.priceChanged);
+      else if (response.status !== 202) say(shop.words.failed);
+      await load();
+    } catch {
+      say(shop.words.failed);
+    }
+    button.disabled = false;
+  };
+  for (const button of document.querySelectorAll("[data-offer]")) {
+    button.addEventListener("click", () => buy(button));
+  }
+
+  const load = async () => {
+    const response = await ask("/purchases");
+    if (!response.ok) throw new Error("status " + response.status);
+    purchases.clear();
+    for (const p of await response.json()) purchases.set(p.id, p);
+    draw();
+    follow();
+  };
+
+  // The phone came back: what it says in the address proves nothing, it only
+  // says where to look.
+  const here = new URLSearchParams(location.search);
+  fresh = here.get("purchase") || "";
+  if (fresh && here.get("err_code")) say(shop.words.cancelled);
+  if (location.search) history.replaceState(null, "", "/");
+  // A page from the browser's cache shows what was; ask again.
+  addEventListener("pageshow", (event) => {
+    if (!event.persisted) return;
+    for (const button of document.querySelectorAll("[data-offer]")) button.disabled = false;
+    load().catch(() => say(shop.words.failed));
+  });
+  load().catch(() => say(shop.words.failed));
+})();

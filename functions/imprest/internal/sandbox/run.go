@@ -1,0 +1,173 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/imprest-go/imprest/adapters/nethttp"
+	"github.com/imprest-go/imprest/core"
+)
+
+// sweepEvery is how often the journal is looked through for what is due.
+const sweepEvery = time.Second
+
+// Run serves the sandbox until ctx ends, or with cfg.Once runs one purchase
+// and returns an error that says what did not end as the faults imply.
+//
+// An error with core.CodeInvalid is about cfg and names the field as the
+// command line spells it ("--addr"). Run returns nil when ctx has ended it,
+// unless cfg.Once was not done by then.
+func Run(ctx context.Context, cfg Config) error {
+	if err := cfg.settle(); err != nil {
+		return err
+	}
+	w, err := newWorld(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	work := w.sweepLoop
+	if cfg.Once {
+		work = w.once
+	}
+	if err := w.serve(ctx, work); err != nil {
+		return err
+	}
+	if cfg.Once {
+		return ctx.Err()
+	}
+	return nil
+}
+
+// serve serves everything while work runs, ends it all when work or ctx does,
+// and returns the first error.
+func (w *world) serve(ctx context.Context, work func(context.Context) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var running sync.WaitGroup
+	start := func(run func(context.Context) error) {
+		running.Go(func() {
+			if err := run(ctx); err != nil && (ctx.Err() == nil || !errors.Is(err, context.Canceled)) {
+				cancel(err)
+			}
+		})
+	}
+	for _, ln := range w.listeners {
+		start(w.serveOn(ln, http.HandlerFunc(w.serveMerchant)))
+	}
+	start(w.serveOn(w.platformListener, w.platformHandler()))
+	start(w.reviveLoop)
+	w.greet()
+	running.Go(func() {
+		err := work(ctx)
+		if err == nil || ctx.Err() != nil && errors.Is(err, context.Canceled) {
+			err = errDone
+		}
+		cancel(err)
+	})
+	running.Wait()
+	if cause := context.Cause(ctx); cause != errDone && !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return nil
+}
+
+// errDone ends a run that went well.
+var errDone = errors.New("done")
+
+func (w *world) serveOn(ln net.Listener, h http.Handler) func(context.Context) error {
+	server := nethttp.NewServer("", h)
+	server.ErrorLog = slog.NewLogLogger(w.log.Handler(), slog.LevelDebug)
+	return func(ctx context.Context) error { return nethttp.Serve(ctx, server, ln) }
+}
+
+// serveMerchant serves the merchant's address.
+func (w *world) serveMerchant(rw http.ResponseWriter, r *http.Request) {
+	if isControl(r.URL.Path) {
+		w.control.ServeHTTP(rw, r)
+		return
+	}
+	w.current.Load().handler.ServeHTTP(rw, r)
+}
+
+// platformHandler serves the platform's address: the phone, and the platform
+// on its documented paths.
+func (w *world) platformHandler() http.Handler {
+	api := w.platform.Handler()
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path == "/phone" || strings.HasPrefix(r.URL.Path, "/phone/"):
+			w.phone.ServeHTTP(rw, r)
+		case r.URL.Path == "/" && r.Method == http.MethodGet:
+			http.Redirect(rw, r, "/phone", http.StatusFound)
+		default:
+			api.ServeHTTP(rw, r)
+		}
+	})
+}
+
+// sweepLoop finishes what is due, as long as ctx lasts.
+func (w *world) sweepLoop(ctx context.Context) error {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		m, err := w.alive(ctx)
+		if err != nil {
+			return nil // ctx has ended
+		}
+		if _, err := m.sweeper.Reconcile(ctx); err != nil && ctx.Err() == nil && !m.store.crashed() {
+			w.log.ErrorContext(ctx, "the sweep failed", "code", string(core.CodeOf(err)), "reason", err.Error())
+		}
+	}
+}
+
+// reviveLoop starts the merchant again whenever it has crashed.
+func (w *world) reviveLoop(ctx context.Context) error {
+	for {
+		m := w.current.Load()
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-m.store.dead:
+		}
+		if err := w.revive(ctx, m); err != nil {
+			return fmt.Errorf("the merchant does not start again: %w", err)
+		}
+	}
+}
+
+// greet says what is served where.
+func (w *world) greet() {
+	account := w.platform.Account()
+	if !w.cfg.Once {
+		w.out.line(w.out.paint(bold, "imprest sandbox"))
+		w.out.pair("shop", w.base+"/")
+		w.out.pair("phone", w.platformBase+"/phone")
+		w.out.pair("platform", fmt.Sprintf("%s  app_id %s, app_key %s, store_no %s", w.platformBase, account.AppID, account.AppKey.Reveal(), account.StoreNo))
+		if w.local {
+			w.out.pair("control", w.base+"/_sandbox")
+		} else {
+			w.out.pair("control", "off: "+w.cfg.Addr+" can be reached from other machines")
+		}
+	}
+	w.out.pair("journal", w.cfg.Journal)
+	w.out.pair("seed", fmt.Sprint(w.cfg.Seed))
+	if names := w.plan.names(); len(names) > 0 {
+		w.out.pair("faults", strings.Join(names, ", "))
+	}
+	if !w.cfg.Once {
+		w.out.line("\nOpen the shop in a browser. Ctrl-C ends the sandbox.")
+	}
+}

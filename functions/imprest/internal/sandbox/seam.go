@@ -1,0 +1,131 @@
+package sandbox
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/imprest-go/imprest/core"
+	"github.com/imprest-go/imprest/core/journal"
+	"github.com/imprest-go/imprest/core/purchase"
+)
+
+var (
+	errCrashed = &core.Error{Op: "journal", Code: core.CodeInternal, Err: errors.New("the merchant has crashed, as was asked for")}
+	errDown    = &core.Error{Op: "journal", Code: core.CodeInternal, Err: errors.New("the journal is down, as was asked for")}
+)
+
+// seamStore is the journal as one life of the merchant sees it: where the
+// faults of the journal strike, and where a run is watched. When the life ends
+// by a crash, nothing passes any more.
+type seamStore struct {
+	inner journal.Store
+	plan  *plan
+	// told is told of every purchase that was written.
+	told func(version int64, p purchase.Purchase)
+
+	calls sync.RWMutex // held for reading while a call is under way
+	dead  chan struct{}
+	die   sync.Once
+}
+
+func newSeamStore(inner journal.Store, p *plan, told func(int64, purchase.Purchase)) *seamStore {
+	return &seamStore{inner: inner, plan: p, told: told, dead: make(chan struct{})}
+}
+
+// crashed reports whether the life of this store is over.
+func (s *seamStore) crashed() bool {
+	select {
+	case <-s.dead:
+		return true
+	default:
+		return false
+	}
+}
+
+// drain lets nothing pass any more, and returns when no call is under way.
+func (s *seamStore) drain() {
+	s.die.Do(func() { close(s.dead) })
+	s.calls.Lock()
+	s.calls.Unlock() //nolint:staticcheck // to wait is all there is to do
+}
+
+// enter begins a call; leave ends it.
+func (s *seamStore) enter() error {
+	s.calls.RLock()
+	if s.crashed() {
+		s.calls.RUnlock()
+		return errCrashed
+	}
+	return nil
+}
+
+func (s *seamStore) leave() { s.calls.RUnlock() }
+
+// Put implements journal.Store.
+func (s *seamStore) Put(ctx context.Context, r journal.Record) (journal.Record, error) {
+	if err := s.enter(); err != nil {
+		return journal.Record{}, err
+	}
+	defer s.leave()
+	if !strings.HasPrefix(r.ID, purchase.Prefix) {
+		return s.inner.Put(ctx, r)
+	}
+	var p purchase.Purchase
+	if err := json.Unmarshal(r.Body, &p); err != nil {
+		return s.inner.Put(ctx, r)
+	}
+	commits := p.State == purchase.Paid
+	if commits && s.plan.strikes(journalDown, p.ID) {
+		return journal.Record{}, errDown
+	}
+	stored, err := s.inner.Put(ctx, r)
+	if err != nil {
+		return stored, err
+	}
+	s.told(stored.Version, p)
+	if commits && s.plan.strikes(crash, p.ID) {
+		s.die.Do(func() { close(s.dead) })
+		return journal.Record{}, errCrashed
+	}
+	return stored, nil
+}
+
+// Get implements journal.Store.
+func (s *seamStore) Get(ctx context.Context, id string) (journal.Record, error) {
+	if err := s.enter(); err != nil {
+		return journal.Record{}, err
+	}
+	defer s.leave()
+	return s.inner.Get(ctx, id)
+}
+
+// Delete implements journal.Store.
+func (s *seamStore) Delete(ctx context.Context, id string, version int64) error {
+	if err := s.enter(); err != nil {
+		return err
+	}
+	defer s.leave()
+	return s.inner.Delete(ctx, id, version)
+}
+
+// Due implements journal.Store.
+func (s *seamStore) Due(ctx context.Context, before time.Time, limit int) ([]journal.Record, error) {
+	if err := s.enter(); err != nil {
+		return nil, err
+	}
+	defer s.leave()
+	return s.inner.Due(ctx, before, limit)
+}
+
+// List implements journal.Store.
+func (s *seamStore) List(ctx context.Context, prefix, after string, limit int) ([]journal.Record, error) {
+	if err := s.enter(); err != nil {
+		return nil, err
+	}
+	defer s.leave()
+	return s.inner.List(ctx, prefix, after, limit)
+}
