@@ -1,0 +1,314 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/imprest-go/imprest/core"
+	"github.com/imprest-go/imprest/core/journal"
+)
+
+// The errors that a caller of a store may want to tell apart, beside those of
+// package journal. Match them with errors.Is. Nothing was written.
+var (
+	// ErrBroken: an earlier commit failed (the disk is full, a sync failed),
+	// and what the file holds can be told only by opening it again: Close
+	// the store, see to the cause, and Open it. Reading still works.
+	ErrBroken error = &core.Error{Op: "sqlitestore", Code: core.CodeInternal, Err: errors.New("an earlier commit failed: nothing is written until the store is opened again")}
+	// ErrClosed: the store was closed before the call.
+	ErrClosed error = &core.Error{Op: "sqlitestore", Code: core.CodeInternal, Err: errors.New("the store is closed")}
+)
+
+func broken(cause error) error { return fmt.Errorf("%w: %w", ErrBroken, cause) }
+
+// Store is a [journal.Store] in one SQLite file. Make one with [Open], and
+// Close it. It may be used from many goroutines at once.
+type Store struct {
+	writer *sql.DB // one connection, which nothing but a batch uses
+	insert *sql.Stmt
+	update *sql.Stmt
+	remove *sql.Stmt
+	stored *sql.Stmt // what a losing write finds
+
+	readers *sql.DB
+	get     *sql.Stmt
+	due     *sql.Stmt
+	list    *sql.Stmt
+
+	group   *group
+	commits int64 // by the leader; that it is far below the number of writes is the point
+}
+
+var _ journal.Store = (*Store)(nil)
+
+const columns = "id, version, due, expires, body"
+
+// prepare compiles the statements once per connection.
+func (s *Store) prepare(ctx context.Context) error {
+	for _, p := range []struct {
+		statement **sql.Stmt
+		db        *sql.DB
+		query     string
+	}{
+		{&s.insert, s.writer, "INSERT INTO records (" + columns + ") VALUES (?, 1, ?, ?, ?) ON CONFLICT DO NOTHING"},
+		{&s.update, s.writer, "UPDATE records SET version = version + 1, due = ?, expires = ?, body = ? WHERE id = ? AND version = ?"},
+		{&s.remove, s.writer, "DELETE FROM records WHERE id = ? AND version = ?"},
+		{&s.stored, s.writer, "SELECT " + columns + " FROM records WHERE id = ?"},
+		{&s.get, s.readers, "SELECT " + columns + " FROM records WHERE id = ?"},
+		{&s.due, s.readers, "SELECT " + columns + " FROM records WHERE due <= ? ORDER BY due LIMIT ?"},
+		{&s.list, s.readers, "SELECT " + columns + " FROM records WHERE id >= ? AND id < ? AND id > ? ORDER BY id LIMIT ?"},
+	} {
+		var err error
+		if *p.statement, err = p.db.PrepareContext(ctx, p.query); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Put implements [journal.Store].
+func (s *Store) Put(ctx context.Context, r journal.Record) (journal.Record, error) {
+	if err := r.Check(); err != nil {
+		return journal.Record{}, err
+	}
+	if err := ended(ctx); err != nil {
+		return journal.Record{}, err
+	}
+	// The leader may read the record after this caller has left, so it gets
+	// one of its own.
+	r.Body = append(make([]byte, 0, len(r.Body)), r.Body...)
+	r.Due, r.Expires = journal.Millis(r.Due), journal.Millis(r.Expires)
+	return s.group.do(ctx, &write{record: r})
+}
+
+// Delete implements [journal.Store].
+func (s *Store) Delete(ctx context.Context, id string, version int64) error {
+	if err := journal.CheckID(id); err != nil {
+		return err
+	}
+	if err := ended(ctx); err != nil {
+		return err
+	}
+	_, err := s.group.do(ctx, &write{record: journal.Record{ID: id, Version: version}, remove: true})
+	return err
+}
+
+// Get implements [journal.Store].
+func (s *Store) Get(ctx context.Context, id string) (journal.Record, error) {
+	if err := journal.CheckID(id); err != nil {
+		return journal.Record{}, err
+	}
+	if err := ended(ctx); err != nil {
+		return journal.Record{}, err
+	}
+	if err := s.group.settled(ctx, id); err != nil {
+		return journal.Record{}, err
+	}
+	r, err := scan(s.get.QueryRowContext(ctx, id))
+	if errors.Is(err, sql.ErrNoRows) {
+		return journal.Record{}, journal.ErrNotFound
+	}
+	if err != nil {
+		return journal.Record{}, s.unread(ctx, "get", err)
+	}
+	return r, nil
+}
+
+// Due implements [journal.Store]. It is exact: nothing lags.
+func (s *Store) Due(ctx context.Context, before time.Time, limit int) ([]journal.Record, error) {
+	return s.query(ctx, "due", limit, s.due, before.UnixMilli(), limit)
+}
+
+// List implements [journal.Store].
+func (s *Store) List(ctx context.Context, prefix, after string, limit int) ([]journal.Record, error) {
+	// No byte of an id is greater than "~", so this is past all that begin
+	// with prefix, and before all that do not and are greater.
+	end := prefix + "\x7f"
+	return s.query(ctx, "list", limit, s.list, prefix, end, after, limit)
+}
+
+func (s *Store) query(ctx context.Context, op string, limit int, statement *sql.Stmt, args ...any) ([]journal.Record, error) {
+	if err := ended(ctx); err != nil {
+		return nil, err
+	}
+	if limit < 1 {
+		return nil, nil // a negative LIMIT is none to SQLite
+	}
+	rows, err := statement.QueryContext(ctx, args...)
+	if err != nil {
+		return nil, s.unread(ctx, op, err)
+	}
+	defer rows.Close()
+	var found []journal.Record
+	for rows.Next() {
+		r, err := scan(rows)
+		if err != nil {
+			return nil, s.unread(ctx, op, err)
+		}
+		found = append(found, r)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, s.unread(ctx, op, err)
+	}
+	return found, nil
+}
+
+// Close waits for the writes that are under way and closes the file; every
+// later call fails with [ErrClosed].
+func (s *Store) Close() error {
+	s.group.close(ErrClosed)
+	// The writer goes last: the last connection to a file empties the log.
+	return errors.Join(s.readers.Close(), s.writer.Close())
+}
+
+func scan(row interface{ Scan(...any) error }) (journal.Record, error) {
+	var r journal.Record
+	var due, expires sql.Null[int64]
+	if err := row.Scan(&r.ID, &r.Version, &due, &expires, &r.Body); err != nil {
+		return journal.Record{}, err
+	}
+	if due.Valid {
+		r.Due = time.UnixMilli(due.V).UTC()
+	}
+	if expires.Valid {
+		r.Expires = time.UnixMilli(expires.V).UTC()
+	}
+	return r, nil
+}
+
+// millis is t as it is stored: milliseconds since 1970, NULL for never.
+func millis(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UnixMilli()
+}
+
+// ended returns an error if ctx is over: nothing has been done yet then.
+func ended(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return &core.Error{Op: "sqlitestore", Code: core.CodeUnreached, Err: err}
+	}
+	return nil
+}
+
+// unread is the error of a read that failed. It may be made again.
+func (s *Store) unread(ctx context.Context, op string, err error) error {
+	if ctx.Err() != nil && !errors.Is(err, ctx.Err()) {
+		err = fmt.Errorf("%w (%w)", err, ctx.Err()) // the driver says "interrupted"
+	}
+	if s.group.closed() {
+		return ErrClosed
+	}
+	code := core.CodeInternal
+	if isBusy(err) {
+		code = core.CodeBusy
+	}
+	return &core.Error{Op: "sqlitestore." + op, Code: code, Safe: true, Err: err}
+}
+
+// isBusy reports whether another process held a lock for longer than we wait.
+func isBusy(err error) bool { return sqliteCode(err) == sqlite3.SQLITE_BUSY }
+
+// sqliteCode returns the primary result code of an error of the engine, or 0.
+func sqliteCode(err error) int {
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+		return e.Code() & 0xff
+	}
+	return 0
+}
+
+// commit writes one batch in one transaction, and sets the outcome of each
+// write. It returns an error if the store can write no more.
+//
+// No caller's context comes here: it would take the writes of the others along
+// when it ends.
+func (s *Store) commit(batch []*write) error {
+	ctx := context.Background()
+	answer := func(err error) {
+		for _, w := range batch {
+			w.stored, w.err = journal.Record{}, err
+		}
+	}
+	tx, err := s.writer.BeginTx(ctx, nil)
+	if isBusy(err) {
+		answer(&core.Error{Op: "sqlitestore", Code: core.CodeBusy, Safe: true, Err: fmt.Errorf("nothing was written, another process keeps the file locked: %w", err)})
+		return nil
+	}
+	if err != nil {
+		answer(broken(err))
+		return broken(err)
+	}
+	within := map[*sql.Stmt]*sql.Stmt{} // the statements, in this transaction
+	in := func(statement *sql.Stmt) *sql.Stmt {
+		if within[statement] == nil {
+			within[statement] = tx.StmtContext(ctx, statement)
+		}
+		return within[statement]
+	}
+	for _, w := range batch {
+		if err := s.apply(ctx, in, w); err != nil {
+			// Not one of them comes into effect without the commit, whatever
+			// becomes of the rollback.
+			_ = tx.Rollback()
+			answer(broken(err))
+			return broken(err)
+		}
+	}
+	s.commits++
+	if err := tx.Commit(); err != nil {
+		answer(fmt.Errorf("%w: %w", journal.ErrUnknown, err))
+		return broken(err)
+	}
+	return nil
+}
+
+// apply does one write within the transaction of its batch. A conflict is an
+// outcome; the error that it returns is one of the engine.
+func (s *Store) apply(ctx context.Context, in func(*sql.Stmt) *sql.Stmt, w *write) error {
+	r := w.record
+	var result sql.Result
+	var err error
+	switch {
+	case w.remove:
+		result, err = in(s.remove).ExecContext(ctx, r.ID, r.Version)
+	case r.Version == 0:
+		result, err = in(s.insert).ExecContext(ctx, r.ID, millis(r.Due), millis(r.Expires), r.Body)
+	default:
+		result, err = in(s.update).ExecContext(ctx, millis(r.Due), millis(r.Expires), r.Body, r.ID, r.Version)
+	}
+	if err != nil {
+		return err
+	}
+	if n, err := result.RowsAffected(); err != nil {
+		return err
+	} else if n == 1 {
+		if !w.remove {
+			r.Version++
+			w.stored = r
+		}
+		return nil
+	}
+	// It lost. What it is shown is not durable before this batch is, but it
+	// is answered after the commit as well.
+	stored, err := scan(in(s.stored).QueryRowContext(ctx, r.ID))
+	absent := errors.Is(err, sql.ErrNoRows)
+	if err != nil && !absent {
+		return err
+	}
+	switch {
+	case w.remove && absent:
+		w.err = journal.ErrNotFound
+	case w.remove:
+		w.err = journal.ErrConflict
+	default:
+		w.stored, w.err = stored, journal.ErrConflict
+	}
+	return nil
+}
