@@ -1,0 +1,27 @@
+// Command imprest is the tool at a merchant developer's hand: it runs a whole
+// world on the developer's own machine, signs and checks messages, shows what
+// was signed, sends notifications, good ones and forged ones, and reads
+// journals.
+//
+//	imprest sandbox          a merchant and a fake VVChat platform on loopback
+//	imprest sign             sign a body
+//	imprest verify           accept or reject a signed body, and say why
+//	imprest explain          show what is signed, and where two sides part
+//	imprest send             post notifications to a loopback URL
+//	imprest journal ls|show  read a journal
+//
+// Each has --help with examples.
+//
+// # For scripts
+//
+// What a command is asked for goes to standard output, everything else to
+// standard error. The exit status is 0 if it was done, 1 if it failed (for
+// verify: the message is rejected), and 2 if the command line, a variable or
+// a file named there is wrong; then one line says which.
+//
+// # Keys
+//
+// A key comes from --app-key, --app-key-file, IMPREST_APP_KEY or
+// IMPREST_APP_KEY_FILE; without any the documented test key is used, and a
+// note says so. No key is ever printed.
+package main

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/imprest-go/imprest/core/sign"
+)
+
+// caretColumn returns the columns to the left of the caret and of the first
+// character in which the two lines above it differ.
+func caretColumn(t *testing.T, out string) (caret, differs int) {
+	t.Helper()
+	lines := strings.Split(strings.TrimRight(out, "\n"), "\n")
+	require.GreaterOrEqual(t, len(lines), 3, out)
+	ours, theirs, under := lines[len(lines)-3], lines[len(lines)-2], lines[len(lines)-1]
+	ours, ok := strings.CutPrefix(ours, "ours         ")
+	require.True(t, ok, out)
+	theirs, ok = strings.CutPrefix(theirs, "theirs       ")
+	require.True(t, ok, out)
+	before, _, ok := strings.Cut(strings.TrimPrefix(under, "             "), "^")
+	require.True(t, ok, out)
+	return columns(before), columns(commonPrefix(ours, theirs))
+}
+
+func TestTheCaretStandsUnderTheDifference(t *testing.T) {
+	for name, tt := range map[string]struct{ body, theirs string }{
+		"at the start":      {`{"a":"1"}`, "b=1"},
+		"near the start":    {`{"a":"1","b":"2"}`, "a=1&b=3"},
+		"far in":            {`{"amount":100,"app_id":"test","out_trade_no":"order-1"}`, "amount=100&app_id=test&out_trade_no=order-2"},
+		"theirs ends first": {`{"a":"1","b":"2"}`, "a=1"},
+		"wide characters":   {`{"title":"红色的猫和白色的狗","z":"1"}`, "title=红色的猫和白色的马&z=1"},
+		"one shared byte":   {`{"title":"é"}`, "title=ê"},
+		"combining marks":   {`{"a":"e\u0301e\u0301x"}`, "a=e\u0301e\u0301y"},
+		"control in theirs": {`{"a":"b"}`, "a=\x1b[31mb"},
+		"invalid in theirs": {`{"a":"b"}`, "a=\xff"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := invoke(t, tt.body, "explain", "--key", longKey, "--theirs", tt.theirs)
+			require.Equal(t, exitDone, r.status, r.stderr)
+			caret, differs := caretColumn(t, r.stdout)
+			assert.Equal(t, differs, caret, r.stdout)
+			assert.NotContains(t, r.stdout, "\x1b")
+			assert.NotContains(t, r.stdout, longKey)
+		})
+	}
+}
+
+func TestExplainComparesTheSameText(t *testing.T) {
+	r := invoke(t, `{"a":"1","sign":"`+someSign+`"}`, "explain", "--key", longKey, "--theirs", "a=1&key=whatever")
+	assert.Contains(t, r.stdout, "Theirs is the same text, so the sign or the key differs.")
+	assert.NotContains(t, r.stdout, "whatever")
+	r = invoke(t, `[1]`, "explain", "--key", longKey, "--theirs", "a=1")
+	assert.Contains(t, r.stdout, "There is nothing to compare theirs with.")
+}
+
+func TestExplainPrintsNoKeyOfTheirs(t *testing.T) {
+	for _, theirs := range []string{"a=2&key=" + longKey, longKey + "a=1", "a=1&KEY=" + longKey, "a=" + longKey} {
+		for _, format := range []string{"--json", "--json=false"} {
+			r := invoke(t, `{"a":"1"}`, "explain", "--key", longKey, "--theirs", theirs, format)
+			assert.Equal(t, exitDone, r.status)
+			assert.NotContains(t, r.stdout+r.stderr, longKey, theirs)
+			assert.NotContains(t, r.stdout+r.stderr, longKey[:12], theirs)
+		}
+	}
+}
+
+func TestExplainAsJSON(t *testing.T) {
+	r := invoke(t, `{"amount":100,"note":"<&>","empty":"","sign":"x"}`, "explain", "--json", "--key", longKey, "--theirs", "amount=1")
+	require.Equal(t, exitDone, r.status)
+	var e sign.Explanation
+	require.NoError(t, json.Unmarshal([]byte(r.stdout), &e))
+	assert.Equal(t, "reject", e.Verdict)
+	assert.Equal(t, "amount=100&note=<&>&key=***", e.Canonical)
+	assert.Contains(t, r.stdout, "<&>", "HTML escapes are no help to a reader")
+	require.NotNil(t, e.Difference)
+	assert.Equal(t, len("amount=1"), e.Difference.At)
+}
+
+func TestExplainShowsValuesThatHide(t *testing.T) {
+	r := invoke(t, `{"a":" x","b":"\u202egnp.exe","c":"\u00a0"}`, "explain", "--key", longKey)
+	assert.Contains(t, r.stdout, `a  " x"`)
+	assert.Contains(t, r.stdout, `b  \u202egnp.exe`)
+	assert.Contains(t, r.stdout, `c  "\u00a0"`)
+}

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/imprest-go/imprest/core/journal"
+)
+
+func (p *program) journalShowCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "show",
+		Usage:     "show whole records",
+		ArgsUsage: "ID…",
+		Flags: []cli.Flag{
+			journalFlag(),
+			&cli.BoolFlag{Name: "json", Usage: "print each record as one line of JSON"},
+		},
+		CustomHelpTemplate: withSections(section{"EXAMPLES", `
+imprest journal show --journal sqlite:shop.db p/ABC…
+imprest journal show --journal sqlite:shop.db --json p/ABC… | jq .body.history`}),
+		Action: p.showJournal,
+	}
+}
+
+func (p *program) showJournal(ctx context.Context, cmd *cli.Command) (err error) {
+	ids := cmd.Args().Slice()
+	if len(ids) == 0 {
+		return usage("ID: say which records to show (imprest journal ls lists them)")
+	}
+	for _, id := range ids {
+		if err := journal.CheckID(id); err != nil {
+			return usage("%q: %s", id, reasonOf(err))
+		}
+	}
+	store, closing, err := p.openJournal(ctx, cmd)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if closed := closing(); err == nil {
+			err = closed
+		}
+	}()
+	var missing []string
+	for i, id := range ids {
+		r, err := getRecord(ctx, store, id)
+		if errors.Is(err, journal.ErrNotFound) {
+			missing = append(missing, id)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if cmd.Bool("json") {
+			encoder := json.NewEncoder(p.stdout)
+			encoder.SetEscapeHTML(false)
+			if err := encoder.Encode(recordJSON(r)); err != nil {
+				return err
+			}
+			continue
+		}
+		if i > 0 {
+			fmt.Fprintln(p.stdout)
+		}
+		p.showRecord(r)
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("no such record: %s", strings.Join(missing, ", "))
+	}
+	return nil
+}
+
+func getRecord(ctx context.Context, store journal.Store, id string) (journal.Record, error) {
+	ctx, cancel := context.WithTimeout(ctx, openTime)
+	defer cancel()
+	return store.Get(ctx, id)
+}
+
+func (p *program) showRecord(r journal.Record) {
+	for _, line := range [][2]string{
+		{"id", r.ID},
+		{"version", fmt.Sprint(r.Version)},
+		{"due", shownTime(r.Due)},
+		{"expires", shownTime(r.Expires)},
+	} {
+		fmt.Fprintln(p.stdout, p.paint.bold(fmt.Sprintf("%-7s", line[0]))+"  "+line[1])
+	}
+	fmt.Fprintln(p.stdout, shownBody(r.Body))
+}
+
+// shownBody returns a body as indented JSON, or quoted if it is none.
+func shownBody(body []byte) string {
+	var text bytes.Buffer
+	if len(body) == 0 {
+		return "(empty body)"
+	}
+	if !utf8.Valid(body) || json.Indent(&text, body, "", "  ") != nil {
+		return `"` + printable(string(body)) + `"`
+	}
+	return visible(text.String())
+}
+
+// visible spells out in JSON what a terminal would act upon. Such characters
+// stand in strings only, so the document means the same.
+func visible(document string) string {
+	var text strings.Builder
+	for _, r := range document {
+		switch {
+		case r == '\n' || unicode.IsPrint(r):
+			text.WriteRune(r)
+		case r > 0xffff:
+			high, low := (r-0x10000)>>10+0xd800, (r-0x10000)&0x3ff+0xdc00
+			fmt.Fprintf(&text, `\u%04x\u%04x`, high, low)
+		default:
+			fmt.Fprintf(&text, `\u%04x`, r)
+		}
+	}
+	return text.String()
+}
+
+// shownRecord is a record as JSON. A body that is JSON stands as it is, any
+// other as base64 under another name.
+type shownRecord struct {
+	ID      string          `json:"id"`
+	Version int64           `json:"version"`
+	Due     time.Time       `json:"due,omitzero"`
+	Expires time.Time       `json:"expires,omitzero"`
+	Body    json.RawMessage `json:"body,omitempty"`
+	Base64  []byte          `json:"body_base64,omitempty"`
+}
+
+func recordJSON(r journal.Record) shownRecord {
+	shown := shownRecord{ID: r.ID, Version: r.Version, Due: r.Due, Expires: r.Expires}
+	if utf8.Valid(r.Body) && json.Valid(r.Body) {
+		shown.Body = r.Body
+	} else {
+		shown.Base64 = r.Body
+	}
+	return shown
+}

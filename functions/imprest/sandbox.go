@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/imprest-go/imprest/core"
+	"github.com/imprest-go/imprest/functions/imprest/internal/sandbox"
+)
+
+func (p *program) sandboxCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "sandbox",
+		Usage: "run a merchant and a fake VVChat platform on this machine",
+		Description: "Serves a shop, and a fake VVChat platform that is as strict as the real one, with\n" +
+			"the documented test account: open the shop's page in a browser and buy something.\n" +
+			"It ends with Ctrl-C. With --once it runs one purchase from login to delivery\n" +
+			"without a browser, shows each step, prints the purchase as JSON, and exits 0 if\n" +
+			"the run ended as its faults imply.",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "addr", Usage: "`HOST:PORT` of the merchant", DefaultText: "127.0.0.1:8700; a free port with --once"},
+			&cli.StringFlag{Name: "platform-addr", Usage: "`HOST:PORT` of the platform and the phone", DefaultText: "127.0.0.1:8701; a free port with --once"},
+			&cli.StringFlag{Name: "journal", Usage: "`STORE` of the purchases: memory or sqlite:FILE", DefaultText: "sqlite in a temporary file, which it names"},
+			&cli.StringSliceFlag{Name: "faults", Usage: "what shall go wrong: `NAME`s from the list below, comma-separated; help prints the list"},
+			&cli.Uint64Flag{Name: "seed", Usage: "`N` that makes a run repeatable: the same faults on the same requests, the same ids", HideDefault: true},
+			&cli.BoolFlag{Name: "once", Usage: "run one purchase without a browser, then end"},
+			&cli.BoolFlag{Name: "verbose", Usage: "log what goes on underneath"},
+		},
+		CustomHelpTemplate: withSections(section{"EXAMPLES", `
+imprest sandbox
+imprest sandbox --once
+imprest sandbox --once --faults duplicate,reorder,slow --seed 7
+imprest sandbox --journal sqlite:shop.db`},
+			section{"FAULTS", faultList()}),
+		Action: p.sandbox,
+	}
+}
+
+// faultList is every fault of the sandbox with its line.
+func faultList() string {
+	var rows [][2]string
+	for _, fault := range sandbox.FaultList() {
+		rows = append(rows, [2]string{fault.Name, fault.About})
+	}
+	return listed(rows)
+}
+
+func (p *program) sandbox(ctx context.Context, cmd *cli.Command) error {
+	if slices.Contains(cmd.StringSlice("faults"), "help") {
+		fmt.Fprint(p.stdout, faultList())
+		return nil
+	}
+	faults, err := faults(cmd.StringSlice("faults"))
+	if err != nil {
+		return err
+	}
+	if err := noArguments(cmd); err != nil {
+		return err
+	}
+	for _, flag := range []string{"addr", "platform-addr"} {
+		if cmd.IsSet(flag) {
+			if err := checkAddress(cmd.String(flag)); err != nil {
+				return usage("--%s: %v", flag, err)
+			}
+		}
+	}
+	if cmd.IsSet("journal") {
+		if err := checkJournal(cmd.String("journal")); err != nil {
+			return usage("--journal: %v", err)
+		}
+	}
+	once := cmd.Bool("once")
+	err = sandbox.Run(ctx, sandbox.Config{
+		Addr:         cmd.String("addr"),
+		PlatformAddr: cmd.String("platform-addr"),
+		Journal:      cmd.String("journal"),
+		Faults:       faults,
+		Seed:         cmd.Uint64("seed"),
+		Once:         once,
+		Out:          p.stdout,
+		Logger:       p.logger(cmd.Bool("verbose"), once),
+	})
+	if core.CodeOf(err) == core.CodeInvalid {
+		reason := reasonOf(err)
+		if !strings.HasPrefix(reason, "--") {
+			reason = "--journal: " + reason // from the store itself
+		}
+		return usage("%s", reason)
+	}
+	return err
+}
+
+// checkAddress reports why text is not HOST:PORT.
+func checkAddress(text string) error {
+	_, port, err := net.SplitHostPort(text)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return fmt.Errorf("%q is not HOST:PORT, such as 127.0.0.1:8700", text)
+	}
+	return nil
+}
+
+// checkJournal reports why a journal cannot be where name says.
+func checkJournal(name string) error {
+	if name == "" {
+		return errors.New("is empty")
+	}
+	file, ok := strings.CutPrefix(name, "sqlite:")
+	if !ok || file == "" {
+		return nil // sandbox.Run knows what it is
+	}
+	if info, err := os.Stat(file); err == nil && info.Size() > 0 {
+		return checkDatabase(file)
+	}
+	_, err := os.Stat(filepath.Dir(file))
+	return err
+}
+
+// logger writes to standard error. A run that shows its own steps is not
+// interrupted by refusals that its faults imply.
+func (p *program) logger(verbose, once bool) *slog.Logger {
+	switch {
+	case verbose:
+		return slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	case once:
+		return slog.New(slog.DiscardHandler)
+	}
+	return slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+}
+
+// faults checks the names that were given.
+func faults(given []string) ([]string, error) {
+	var known, chosen []string
+	for _, fault := range sandbox.FaultList() {
+		known = append(known, fault.Name)
+	}
+	for _, name := range given {
+		name = strings.TrimSpace(name)
+		if !slices.Contains(known, name) {
+			return nil, usage("--faults: there is no %q: there are %s", name, strings.Join(known, ", "))
+		}
+		chosen = append(chosen, name)
+	}
+	return chosen, nil
+}
