@@ -1,0 +1,178 @@
+package house_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const module = "github.com/imprest-go/imprest"
+
+// lattice says which packages outside of the standard library each package may
+// import in code that ships, and why. A package that is not named here, or an
+// import that is not named beside it, fails the test: widen it on purpose, with
+// a reason.
+//
+// "core" stands for this module's core; a name with a dot in its first part is
+// a foreign module.
+var lattice = []struct{ pkg, imports, reason string }{
+	{"core", "", "the vocabulary: everybody imports it, it imports nobody"},
+	{"core/sign", "core", "the signature is arithmetic over bytes"},
+	{"core/journal", "core", "a store's contract knows no engine"},
+	{"core/callback", "core core/sign core/journal", "a Lambda that takes notifications links nothing but the standard library"},
+	{"core/internal/outward", "core", "one way to call out, shared by every client"},
+	{"core/internal/check", "core core/sign github.com/go-playground/validator/v10", "validator stays behind one door"},
+	{"core/vvchat", "core core/sign core/internal/check core/internal/outward", "a client needs no store and no transport adapter"},
+	{"core/login", "core core/vvchat core/journal core/internal/check core/internal/outward", "a login's state is a record"},
+	{"core/purchase", "core core/callback core/journal core/vvchat core/internal/check", "orchestration knows seams, not engines"},
+
+	{"adapters/nethttp", "core", "carries bytes, knows no meaning"},
+	{"adapters/sqlitestore", "core core/journal modernc.org/sqlite modernc.org/sqlite/lib", "the one place that links SQLite"},
+
+	{"testkit", "core", "the fake makes its own signatures: with core/sign, client and fake could be wrong together"},
+	{"testkit/phone", "core core/vvchat adapters/nethttp testkit", "screens over the fake platform; it serves itself"},
+	{"testkit/storetest", "core core/journal github.com/stretchr/testify/assert github.com/stretchr/testify/require", "a suite is made of tests"},
+	{"testkit/internal/house", "", "tests alone"},
+
+	{"functions/imprest", "core core/callback core/journal core/sign testkit functions/imprest/internal/sandbox github.com/urfave/cli/v3", "the command line links the test kit"},
+	{"functions/imprest/internal/sandbox", "core core/callback core/journal core/login core/purchase core/vvchat adapters/nethttp adapters/sqlitestore testkit testkit/phone", "wires everything"},
+}
+
+// modules says why each direct dependency is worth its weight.
+var modules = map[string]string{
+	"github.com/go-playground/validator/v10": "checks what users hand in, behind core/internal/check",
+	"github.com/rogpeppe/go-internal":        "testscript: the command line's tests read like a terminal",
+	"github.com/stretchr/testify":            "assertions, in tests and in storetest",
+	"github.com/urfave/cli/v3":               "flags, help and completion without dependencies of its own",
+	"modernc.org/sqlite":                     "SQLite without cgo: the embedded journal",
+	"pgregory.net/rapid":                     "properties with shrinking",
+}
+
+type listed struct {
+	ImportPath string
+	Imports    []string
+	Standard   bool
+}
+
+func root(t testing.TB) string {
+	t.Helper()
+	dir, err := filepath.Abs("../../..")
+	require.NoError(t, err)
+	_, err = os.Stat(filepath.Join(dir, "go.mod"))
+	require.NoError(t, err)
+	return dir
+}
+
+func goList(t testing.TB, args ...string) []listed {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", append([]string{"list", "-json=ImportPath,Imports,Standard"}, args...)...)
+	cmd.Dir = root(t)
+	out, err := cmd.Output()
+	require.NoError(t, err)
+	var packages []listed
+	for decoder := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p listed
+		err := decoder.Decode(&p)
+		if errors.Is(err, io.EOF) {
+			return packages
+		}
+		require.NoError(t, err)
+		packages = append(packages, p)
+	}
+}
+
+func foreign(path string) bool {
+	first, _, _ := strings.Cut(path, "/")
+	return strings.Contains(first, ".")
+}
+
+func TestImports(t *testing.T) {
+	rules := map[string][]string{}
+	for _, line := range lattice {
+		require.NotEmpty(t, line.reason, line.pkg)
+		rules[line.pkg] = strings.Fields(line.imports)
+	}
+	seen := map[string]bool{}
+	for _, p := range goList(t, "./...") {
+		name := strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/")
+		seen[name] = true
+		allowed, known := rules[name]
+		if !assert.True(t, known, "%s is not in the lattice: add it, with a reason", name) {
+			continue
+		}
+		for _, path := range p.Imports {
+			if !foreign(path) {
+				continue
+			}
+			assert.Contains(t, allowed, strings.TrimPrefix(path, module+"/"), "%s must not import %s", name, path)
+		}
+	}
+	for name := range rules {
+		assert.True(t, seen[name], "%s is in the lattice and does not exist", name)
+	}
+}
+
+// What takes notifications must stay small: a Lambda links it.
+func TestTheCallbackLinksThisModuleAlone(t *testing.T) {
+	for _, entry := range []string{"./core/callback", "./core/journal", "./core/sign", "./adapters/nethttp"} {
+		for _, p := range goList(t, "-deps", entry) {
+			if !p.Standard {
+				assert.True(t, strings.HasPrefix(p.ImportPath, module+"/"), "%s links %s", entry, p.ImportPath)
+			}
+		}
+	}
+}
+
+func TestNoDriverReachesACoreUser(t *testing.T) {
+	for _, p := range goList(t, "-deps", "./core/...") {
+		for _, heavy := range []string{"modernc.org/", "github.com/urfave/", "github.com/stretchr/", "github.com/aws/", module + "/adapters", module + "/testkit"} {
+			assert.False(t, strings.HasPrefix(p.ImportPath, heavy), "core links %s", p.ImportPath)
+		}
+	}
+}
+
+// The test kit is a program's guest: it must not drag the testing package and
+// its flags into what links it.
+func TestTheTestKitLinksNoTestingPackage(t *testing.T) {
+	for _, p := range goList(t, "-deps", "./testkit", "./functions/...") {
+		assert.NotEqual(t, "testing", p.ImportPath)
+		assert.False(t, strings.HasPrefix(p.ImportPath, "github.com/stretchr/"), p.ImportPath)
+	}
+}
+
+func TestEveryDirectDependencyHasAReason(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root(t), "go.mod"))
+	require.NoError(t, err)
+	var direct []string
+	for line := range strings.Lines(string(text)) {
+		fields := strings.Fields(strings.TrimPrefix(strings.TrimSpace(line), "require "))
+		if len(fields) >= 2 && strings.HasPrefix(fields[1], "v") && !strings.Contains(line, "// indirect") {
+			direct = append(direct, fields[0])
+		}
+	}
+	slices.Sort(direct)
+	for _, path := range direct {
+		assert.NotEmpty(t, modules[path], "%s is required directly and has no reason", path)
+	}
+	for path := range modules {
+		assert.Contains(t, direct, path, "a reason without a dependency")
+	}
+}
+
+// The go directive is what our users need at least: it names no patch release
+// beyond .0, and no toolchain.
+func TestGoDirective(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root(t), "go.mod"))
+	require.NoError(t, err)
+	assert.Contains(t, string(text), "\ngo 1.26.0\n")
+	assert.NotContains(t, string(text), "\ntoolchain ")
+}
