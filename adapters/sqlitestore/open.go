@@ -102,10 +102,18 @@ func open(ctx context.Context, path string) (_ *Store, err error) {
 	}
 	s := &Store{}
 	s.group = newGroup(s.commit)
-	if s.writer, err = connect(path, 1, "journal_mode(WAL)", "cache_size(-16384)", "wal_autocheckpoint(4000)"); err != nil {
+	// The first connection waits for others in short steps, so that flushLog can
+	// keep to ctx. It stays until the writer is connected: while somebody is,
+	// a log that another process leaves behind is not read anew.
+	first, err := connect(path, 1, 50*time.Millisecond, "journal_mode(WAL)")
+	if err != nil {
 		return nil, err
 	}
-	if s.readers, err = connect(path, readConnections, "query_only(1)"); err != nil {
+	defer first.Close()
+	if s.writer, err = connect(path, 1, busyTimeout, "journal_mode(WAL)", "cache_size(-16384)", "wal_autocheckpoint(4000)"); err != nil {
+		return nil, err
+	}
+	if s.readers, err = connect(path, readConnections, busyTimeout, "query_only(1)"); err != nil {
 		return nil, errors.Join(err, s.writer.Close())
 	}
 	defer func() {
@@ -113,7 +121,7 @@ func open(ctx context.Context, path string) (_ *Store, err error) {
 			_ = s.Close()
 		}
 	}()
-	if err := s.flushLog(ctx); err != nil {
+	if err := flushLog(ctx, first); err != nil {
 		return nil, err
 	}
 	if err := s.migrate(ctx); err != nil {
@@ -142,15 +150,16 @@ func create(path string) error {
 	return f.Close()
 }
 
-// connect returns a pool of at most n connections. What a connection is told
-// stands in its name, so that every one that the pool ever opens is told.
-func connect(path string, n int, pragmas ...string) (*sql.DB, error) {
+// connect returns a pool of at most n connections that wait for other
+// processes as long as busy. What a connection is told stands in its name, so
+// that every one that the pool ever opens is told.
+func connect(path string, n int, busy time.Duration, pragmas ...string) (*sql.DB, error) {
 	path = filepath.ToSlash(path)
 	if !strings.HasPrefix(path, "/") {
 		path = "/" + path // a drive letter
 	}
 	pragmas = append(pragmas,
-		fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()),
+		fmt.Sprintf("busy_timeout(%d)", busy.Milliseconds()),
 		"synchronous("+synchronous+")",
 		"fullfsync(1)", // on macOS a sync without it stops at the drive's cache
 		"checkpoint_fullfsync(1)",
@@ -172,14 +181,14 @@ func connect(path string, n int, pragmas ...string) (*sql.DB, error) {
 // a sync of both. Without it, what that process wrote and never synced would
 // be read, acknowledged to somebody, and lost with the power.
 //
-// It is the first use of the file. SQLite does not wait here as busyTimeout
-// tells it to when somebody else is about the same, so this does.
-func (s *Store) flushLog(ctx context.Context) error {
+// It is the first use of the file. When somebody else is about the same,
+// SQLite would not wait whatever it is told, so this does.
+func flushLog(ctx context.Context, db *sql.DB) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, busyTimeout, errLocked)
 	defer cancel()
 	for {
 		var busy, frames, moved int
-		err := s.writer.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &moved)
+		err := db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &moved)
 		if err == nil && busy == 0 {
 			return nil
 		}
