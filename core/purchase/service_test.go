@@ -502,7 +502,7 @@ func TestAnotherWriteIsNotTakenForOurs(t *testing.T) {
 	w, s, p := begun(t)
 	first, second := w.pay(p.ID), w.pay(p.ID)
 	stale, err := purchase.New(purchase.Config{
-		Store: &overtaken{Store: w.inner, other: func() { require.NoError(t, s.Paid(t.Context(), noticeOf(p, second))) }},
+		Store:    &overtaken{Store: w.inner, other: func() { require.NoError(t, s.Paid(t.Context(), noticeOf(p, second))) }},
 		Platform: fakePlatform{w}, Deliverer: fakeDeliverer{w}, Catalog: purchase.Offers{}, NotifyURL: "https://x.example/",
 		InlineBudget: -1, Now: func() time.Time { return w.now },
 	})
