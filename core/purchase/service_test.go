@@ -179,8 +179,7 @@ func TestWhatAQueryMayDo(t *testing.T) {
 
 func TestAnOrderThatThePlatformRefuses(t *testing.T) {
 	w := newWorld(t)
-	s := w.restart()
-	w.fault, w.faultAt = noFault, -1
+	w.faultAt = -1
 	refusing := refusingPlatform{fakePlatform{w}}
 	s, err := purchase.New(purchase.Config{
 		Store: watchedStore{w}, Platform: refusing, Deliverer: fakeDeliverer{w}, Catalog: purchase.Offers{"voip": {Title: "VoIP", Amount: 100}},
@@ -196,7 +195,7 @@ func TestAnOrderThatThePlatformRefuses(t *testing.T) {
 type refusingPlatform struct{ fakePlatform }
 
 func (refusingPlatform) UnifiedOrder(context.Context, vvchat.Order) (vvchat.Prepay, error) {
-	return vvchat.Prepay{}, platformRefused
+	return vvchat.Prepay{}, errPlatformRefused
 }
 
 // The platform answers "no" to an order that it took before: a repeat, or an
@@ -220,7 +219,7 @@ type twoFacedPlatform struct{ fakePlatform }
 
 func (f twoFacedPlatform) UnifiedOrder(ctx context.Context, o vvchat.Order) (vvchat.Prepay, error) {
 	_, _ = f.fakePlatform.UnifiedOrder(ctx, o)
-	return vvchat.Prepay{}, platformRefused
+	return vvchat.Prepay{}, errPlatformRefused
 }
 
 func TestHowADeliveryMayFail(t *testing.T) {
@@ -293,7 +292,7 @@ func TestADeliveryThatAlwaysFailsIsParked(t *testing.T) {
 // A worker that is slower than its lease must not overwrite what the next one
 // found out.
 func TestASlowWorkerLosesItsLease(t *testing.T) {
-	w, s, p := begun(t)
+	w, _, p := begun(t)
 	inside, release := make(chan struct{}), make(chan struct{})
 	var once sync.Once
 	slow := &blockingDeliverer{fakeDeliverer: fakeDeliverer{w}, deliver: func() error {

@@ -125,12 +125,12 @@ func (w *world) restart() *purchase.Service {
 type watchedStore struct{ *world }
 
 var (
-	storeUnknown = journal.ErrUnknown
-	storeClean   = errors.New("the disk is full")
+	errStoreUnknown = journal.ErrUnknown
+	errStoreClean   = errors.New("the disk is full")
 )
 
 func (s watchedStore) Put(ctx context.Context, r journal.Record) (stored journal.Record, err error) {
-	ioErr := s.io(storeUnknown, storeClean, func() error {
+	ioErr := s.io(errStoreUnknown, errStoreClean, func() error {
 		stored, err = s.inner.Put(ctx, r)
 		if err == nil {
 			s.watch(stored)
@@ -164,16 +164,16 @@ func (w *world) watch(r journal.Record) {
 }
 
 func (s watchedStore) Get(ctx context.Context, id string) (r journal.Record, err error) {
-	ioErr := s.io(storeClean, storeClean, func() error { r, err = s.inner.Get(ctx, id); return err })
+	ioErr := s.io(errStoreClean, errStoreClean, func() error { r, err = s.inner.Get(ctx, id); return err })
 	return r, ioErr
 }
 
 func (s watchedStore) Delete(ctx context.Context, id string, version int64) error {
-	return s.io(storeUnknown, storeClean, func() error { return s.inner.Delete(ctx, id, version) })
+	return s.io(errStoreUnknown, errStoreClean, func() error { return s.inner.Delete(ctx, id, version) })
 }
 
 func (s watchedStore) Due(ctx context.Context, before time.Time, limit int) (rs []journal.Record, err error) {
-	ioErr := s.io(storeClean, storeClean, func() error { rs, err = s.inner.Due(ctx, before, limit); return err })
+	ioErr := s.io(errStoreClean, errStoreClean, func() error { rs, err = s.inner.Due(ctx, before, limit); return err })
 	return rs, ioErr
 }
 
@@ -189,15 +189,15 @@ func (fakePlatform) StoreNo() string { return "s1234" }
 func (f fakePlatform) Trusted() bool { return !f.untrusted }
 
 var (
-	platformUnknown = &core.Error{Op: "fake", Code: core.CodeUnknown, Err: errors.New("timed out")}
-	platformClean   = &core.Error{Op: "fake", Code: core.CodeUnreached, Err: errors.New("no route")}
-	platformRefused = &core.Error{Op: "fake", Code: core.CodeRefused, Err: &vvchat.PlatformError{Status: 400, ErrCode: 400}}
+	errPlatformUnknown = &core.Error{Op: "fake", Code: core.CodeUnknown, Err: errors.New("timed out")}
+	errPlatformClean   = &core.Error{Op: "fake", Code: core.CodeUnreached, Err: errors.New("no route")}
+	errPlatformRefused = &core.Error{Op: "fake", Code: core.CodeRefused, Err: &vvchat.PlatformError{Status: 400, ErrCode: 400}}
 )
 
 func (f fakePlatform) UnifiedOrder(_ context.Context, o vvchat.Order) (prepay vvchat.Prepay, err error) {
-	ioErr := f.io(platformUnknown, platformClean, func() error {
+	ioErr := f.io(errPlatformUnknown, errPlatformClean, func() error {
 		if f.orders[o.OutTradeNo] != nil {
-			return platformRefused
+			return errPlatformRefused
 		}
 		f.orders[o.OutTradeNo] = &remoteOrder{Order: o, code: "I" + o.OutTradeNo}
 		prepay = vvchat.Prepay{ImprestCode: "I" + o.OutTradeNo}
@@ -208,10 +208,10 @@ func (f fakePlatform) UnifiedOrder(_ context.Context, o vvchat.Order) (prepay vv
 
 func (f fakePlatform) Query(_ context.Context, id string) (trade vvchat.Trade, err error) {
 	unknown := &core.Error{Op: "fake", Code: core.CodeUnknown, Safe: true, Err: errors.New("timed out")}
-	ioErr := f.io(unknown, platformClean, func() error {
+	ioErr := f.io(unknown, errPlatformClean, func() error {
 		o := f.orders[id]
 		if o == nil {
-			return platformRefused
+			return errPlatformRefused
 		}
 		trade = vvchat.Trade{StoreNo: "s1234", OutTradeNo: id, ImprestCode: o.code, Amount: o.Amount}
 		if len(o.payments) > 0 {
@@ -227,12 +227,12 @@ func (f fakePlatform) Query(_ context.Context, id string) (trade vvchat.Trade, e
 type fakeDeliverer struct{ *world }
 
 var (
-	deliverUnknown = errors.New("the warehouse timed out")
-	deliverClean   = &core.Error{Op: "warehouse", Code: core.CodeUnreached, Err: errors.New("no route")}
+	errDeliverUnknown = errors.New("the warehouse timed out")
+	errDeliverClean   = &core.Error{Op: "warehouse", Code: core.CodeUnreached, Err: errors.New("no route")}
 )
 
 func (d fakeDeliverer) Deliver(_ context.Context, p purchase.Purchase) error {
-	return d.io(deliverUnknown, deliverClean, func() error {
+	return d.io(errDeliverUnknown, errDeliverClean, func() error {
 		if d.deliverErr != nil {
 			return d.deliverErr()
 		}
@@ -240,14 +240,14 @@ func (d fakeDeliverer) Deliver(_ context.Context, p purchase.Purchase) error {
 		require.LessOrEqual(d.t, d.grants[p.ID], 1, "granted twice")
 		require.NotEmpty(d.t, d.orders[p.ID].payments, "granted without a payment")
 		if d.lateGrant {
-			return deliverUnknown
+			return errDeliverUnknown
 		}
 		return nil
 	})
 }
 
 func (d fakeDeliverer) Delivered(_ context.Context, p purchase.Purchase) (granted bool, err error) {
-	ioErr := d.io(deliverClean, deliverClean, func() error { granted = d.grants[p.ID] > 0; return nil })
+	ioErr := d.io(errDeliverClean, errDeliverClean, func() error { granted = d.grants[p.ID] > 0; return nil })
 	return granted, ioErr
 }
 
