@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/imprest-go/imprest/core"
 	"github.com/imprest-go/imprest/testkit"
@@ -22,7 +23,7 @@ var files embed.FS
 type pages map[string]*template.Template
 
 func parsePages() (pages, error) {
-	frame, err := template.New("frame.html").ParseFS(files, "pages/frame.html")
+	frame, err := template.New("frame.html").Funcs(template.FuncMap{"face": face}).ParseFS(files, "pages/frame.html")
 	if err != nil {
 		return nil, err
 	}
@@ -50,6 +51,8 @@ type screen struct {
 	// Users are those who may hold the phone, Holder who does.
 	Users  []testkit.User
 	Holder testkit.User
+	// WhoIsIt is what the choice among them is called.
+	WhoIsIt string
 	// Hidden are the parameters that the form hands on.
 	Hidden []parameter
 	// Body is the screen's own data.
@@ -75,6 +78,9 @@ func (p *phone) show(r *core.Request, status int, name, leads string, s screen) 
 	_, chosen := Language(r)
 	s.Users = p.platform.Users()
 	s.Holder = p.holder(r)
+	if s.WhoIsIt == "" {
+		s.WhoIsIt = s.W.As
+	}
 	if r.Method == http.MethodGet {
 		s.OtherLanguage = inLanguage(r, s.W.OtherLang)
 	}
@@ -139,6 +145,19 @@ func remember(openID string) core.Header {
 	return core.Header{{Name: "Set-Cookie", Value: cookie.String()}}
 }
 
+// face stands for a picture: the last character of a Chinese name, the first
+// letter of any other.
+func face(nickname string) string {
+	letters := []rune(nickname)
+	if len(letters) == 0 {
+		return "?"
+	}
+	if last := letters[len(letters)-1]; unicode.Is(unicode.Han, last) {
+		return string(last)
+	}
+	return strings.ToUpper(string(letters[0]))
+}
+
 // homeBody is what the home screen shows.
 type homeBody struct {
 	Open []order
@@ -171,7 +190,7 @@ func (p *phone) home(_ context.Context, r *core.Request) *core.Response {
 		}
 	}
 	w := wordsOf(r)
-	return p.show(r, http.StatusOK, "home", "", screen{W: w, Title: w.Phone, Body: body})
+	return p.show(r, http.StatusOK, "home", "", screen{W: w, Title: w.Phone, WhoIsIt: w.HeldBy, Body: body})
 }
 
 // hold hands the phone to another user.

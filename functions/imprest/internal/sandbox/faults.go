@@ -26,7 +26,7 @@ func FaultList() []FaultInfo {
 	return list
 }
 
-// The faults that a seam of the merchant asks for by name.
+// The faults that the sandbox asks for by name.
 const (
 	journalDown  = "journal-down"
 	crash        = "crash-after-commit"
@@ -34,14 +34,15 @@ const (
 	deliverLost  = "deliver-lost"
 	dropCallback = "drop-callback"
 	surplus      = "surplus"
+	slow         = "slow"
 	tokenExpired = "token-expired"
 )
 
 // fault is a FaultInfo and what it is made of.
 type fault struct {
 	FaultInfo
-	// wire are the faults of the platform that make it; nil for one of the
-	// merchant's own seams.
+	// wire are the faults of the platform that make it; nil for one that the
+	// sandbox makes at a seam of its own.
 	wire func(p *plan) []testkit.Fault
 }
 
@@ -81,14 +82,7 @@ func faults() []fault {
 		{FaultInfo{surplus, "the order is paid a second time: delivered once, and attention"}, func(p *plan) []testkit.Fault {
 			return []testkit.Fault{{Kind: testkit.FaultSecondPayment, Times: testkit.Always, Match: p.paidOnce}}
 		}},
-		{FaultInfo{"slow", "each answer of the platform takes 60 to 240 ms longer: delivered"}, func(p *plan) []testkit.Fault {
-			var list []testkit.Fault
-			for _, call := range []testkit.Call{testkit.CallToken, testkit.CallUserInfo, testkit.CallUnifiedOrder, testkit.CallQuery} {
-				wait := time.Duration(60+p.draws.number("slow "+string(call), 180)) * time.Millisecond
-				list = append(list, testkit.Fault{Kind: testkit.FaultSlow, Call: call, Times: testkit.Always, Delay: wait})
-			}
-			return list
-		}},
+		{FaultInfo{slow, "each call to the platform takes 60 to 240 ms longer: delivered"}, nil},
 		{FaultInfo{"order-lost", "the order never reaches the platform; it is asked, and the order made again: delivered"}, func(p *plan) []testkit.Fault {
 			return []testkit.Fault{{Kind: testkit.FaultCut, Call: testkit.CallUnifiedOrder, Times: testkit.Always, Match: p.first("order-lost")}}
 		}},
@@ -173,6 +167,18 @@ func (p *plan) firstTime(name, id string) bool {
 func (p *plan) paidOnce(t testkit.FaultTarget) bool {
 	trade, ok := p.platform.Trade(t.OutTradeNo)
 	return ok && len(trade.Surplus) == 0
+}
+
+// slowness is how much longer a call to the platform takes, by its path. It
+// passes by the wall clock: the run's own stands still meanwhile.
+func (p *plan) slowness(path string) time.Duration {
+	if !p.has(slow) {
+		return 0
+	}
+	p.mu.Lock()
+	p.struck[slow]++
+	p.mu.Unlock()
+	return time.Duration(60+p.draws.number("slow "+path, 180)) * time.Millisecond
 }
 
 // strikes reports whether a fault of a seam strikes now: once per purchase.

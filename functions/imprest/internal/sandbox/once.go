@@ -10,12 +10,14 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/imprest-go/imprest/core"
 	"github.com/imprest-go/imprest/core/login"
 	"github.com/imprest-go/imprest/core/purchase"
+	"github.com/imprest-go/imprest/testkit"
 )
 
 // onceLimit is how long a run with Once may take, by the wall clock.
@@ -252,7 +254,7 @@ func (w *world) untilSettled(ctx context.Context, id string) error {
 // notified reports whether the platform has no news left for the merchant.
 func (w *world) notified() bool {
 	for _, n := range w.platform.Notifications() {
-		lost := w.plan.has(dropCallback) && len(n.Attempts) > 0 && n.Attempts[len(n.Attempts)-1].Dropped
+		lost := slices.ContainsFunc(n.Attempts, func(a testkit.Attempt) bool { return a.Dropped }) // as all that follow will be
 		if !n.Acknowledged && !lost {
 			return false
 		}
@@ -283,10 +285,8 @@ func (w *world) moveOn(ctx context.Context, id string) error {
 		return errors.New("nothing is left that could change that")
 	}
 	if wait := next.Sub(now); wait > 0 {
-		if wait >= time.Second {
-			w.out.step("clock", "ahead by %v, to what is due next", wait.Round(time.Second))
-		}
-		if err := w.advance(ctx, wait+time.Millisecond); err != nil {
+		w.out.step("clock", "ahead by %v, to what is due next", wait.Round(time.Second))
+		if err := w.advance(ctx, wait); err != nil {
 			return err
 		}
 	}

@@ -33,6 +33,7 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	defer w.close()
+	w.greet()
 	work := w.sweepLoop
 	if cfg.Once {
 		work = w.once
@@ -48,32 +49,38 @@ func Run(ctx context.Context, cfg Config) error {
 
 // serve serves everything while work runs, ends it all when work or ctx does,
 // and returns the first error.
-func (w *world) serve(ctx context.Context, work func(context.Context) error) error {
-	ctx, cancel := context.WithCancelCause(ctx)
+func (w *world) serve(parent context.Context, work func(context.Context) error) error {
+	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
+	// The servers go last: whoever is being notified may still ask for
+	// something, and a notification that is on its way may still arrive.
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
 	var running sync.WaitGroup
-	start := func(run func(context.Context) error) {
+	start := func(ctx context.Context, run func(context.Context) error) {
 		running.Go(func() {
-			if err := run(ctx); err != nil && (ctx.Err() == nil || !errors.Is(err, context.Canceled)) {
-				cancel(err)
+			if err := run(ctx); err != nil {
+				cancel(err) // the first one counts
 			}
 		})
 	}
 	for _, ln := range w.listeners {
-		start(w.serveOn(ln, http.HandlerFunc(w.serveMerchant)))
+		start(serving, w.serveOn(ln, http.HandlerFunc(w.serveMerchant)))
 	}
-	start(w.serveOn(w.platformListener, w.platformHandler()))
-	start(w.reviveLoop)
-	w.greet()
-	running.Go(func() {
-		err := work(ctx)
-		if err == nil || ctx.Err() != nil && errors.Is(err, context.Canceled) {
-			err = errDone
+	start(serving, w.serveOn(w.platformListener, w.platformHandler()))
+	start(ctx, w.reviveLoop)
+	start(ctx, func(ctx context.Context) error {
+		if err := work(ctx); err != nil {
+			return err
 		}
-		cancel(err)
+		return errDone
 	})
+	<-ctx.Done()
+	w.platform.Close()
+	w.outbound.CloseIdleConnections()
+	stop()
 	running.Wait()
-	if cause := context.Cause(ctx); cause != errDone && !errors.Is(cause, context.Canceled) {
+	if cause := context.Cause(ctx); cause != errDone && parent.Err() == nil {
 		return cause
 	}
 	return nil
@@ -85,7 +92,40 @@ var errDone = errors.New("done")
 func (w *world) serveOn(ln net.Listener, h http.Handler) func(context.Context) error {
 	server := nethttp.NewServer("", h)
 	server.ErrorLog = slog.NewLogLogger(w.log.Handler(), slog.LevelDebug)
-	return func(ctx context.Context) error { return nethttp.Serve(ctx, server, ln) }
+	var unused unusedConns
+	server.ConnState = unused.note
+	return func(ctx context.Context) error {
+		defer context.AfterFunc(ctx, unused.close)()
+		return nethttp.Serve(ctx, server, ln)
+	}
+}
+
+// unusedConns are connections on which nothing has come yet. Browsers keep a
+// few at hand, and net/http's Shutdown would wait five seconds for each.
+type unusedConns struct {
+	mu  sync.Mutex
+	set map[net.Conn]bool
+}
+
+func (u *unusedConns) note(conn net.Conn, state http.ConnState) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if state != http.StateNew {
+		delete(u.set, conn)
+		return
+	}
+	if u.set == nil {
+		u.set = map[net.Conn]bool{}
+	}
+	u.set[conn] = true
+}
+
+func (u *unusedConns) close() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for conn := range u.set {
+		_ = conn.Close()
+	}
 }
 
 // serveMerchant serves the merchant's address.
@@ -108,6 +148,14 @@ func (w *world) platformHandler() http.Handler {
 		case r.URL.Path == "/" && r.Method == http.MethodGet:
 			http.Redirect(rw, r, "/phone", http.StatusFound)
 		default:
+			if pause := w.plan.slowness(r.URL.Path); pause > 0 {
+				timer := time.NewTimer(pause)
+				defer timer.Stop()
+				select {
+				case <-timer.C:
+				case <-r.Context().Done():
+				}
+			}
 			api.ServeHTTP(rw, r)
 		}
 	})

@@ -48,9 +48,9 @@ func (s *seamStore) crashed() bool {
 
 // drain lets nothing pass any more, and returns when no call is under way.
 func (s *seamStore) drain() {
-	s.die.Do(func() { close(s.dead) })
 	s.calls.Lock()
-	s.calls.Unlock() //nolint:staticcheck // to wait is all there is to do
+	defer s.calls.Unlock()
+	s.die.Do(func() { close(s.dead) })
 }
 
 // enter begins a call; leave ends it.

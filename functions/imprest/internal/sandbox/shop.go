@@ -41,7 +41,9 @@ type offerView struct {
 // not have.
 func (w *world) shopRoutes(m *merchant) core.Routes {
 	return core.Routes{
-		"GET /":             w.ownHost(core.HandlerFunc(func(ctx context.Context, r *core.Request) *core.Response { return w.shopPage(m, r, http.StatusOK, "") })),
+		"GET /": w.ownHost(core.HandlerFunc(func(ctx context.Context, r *core.Request) *core.Response {
+			return w.shopPage(ctx, m, r, http.StatusOK, "")
+		})),
 		"GET /login":        w.ownHost(core.HandlerFunc(m.login.Start)),
 		"GET /login/return": w.explainLogin(m, core.HandlerFunc(m.login.Return)),
 		"GET /offers":       core.HandlerFunc(listOffers),
@@ -65,15 +67,24 @@ func (m *merchant) ownPurchases(ctx context.Context, r *core.Request) *core.Resp
 	if err != nil {
 		return core.Refuse(http.StatusUnauthorized)
 	}
-	own, err := m.purchases(ctx, 20, func(p purchase.Purchase) bool { return p.Buyer == buyer })
+	views, err := m.viewsOf(ctx, buyer)
 	if err != nil {
 		return core.TryLater()
+	}
+	return core.JSON(http.StatusOK, views)
+}
+
+// viewsOf returns the newest purchases of a buyer.
+func (m *merchant) viewsOf(ctx context.Context, buyer string) ([]purchase.View, error) {
+	own, err := m.purchases(ctx, 20, func(p purchase.Purchase) bool { return p.Buyer == buyer })
+	if err != nil {
+		return nil, err
 	}
 	views := []purchase.View{}
 	for _, p := range own {
 		views = append(views, p.View())
 	}
-	return core.JSON(http.StatusOK, views)
+	return views, nil
 }
 
 func asset(name, contentType string) core.Handler {
@@ -116,7 +127,7 @@ func (w *world) explainLogin(m *merchant, next core.Handler) core.Handler {
 		if resp.Status < http.StatusBadRequest {
 			return resp
 		}
-		return w.shopPage(m, r, resp.Status, shopWordsOf(r).LoginFailed)
+		return w.shopPage(ctx, m, r, resp.Status, shopWordsOf(r).LoginFailed)
 	})
 }
 
@@ -147,21 +158,25 @@ type offerCard struct {
 }
 
 type scriptView struct {
-	SignedIn bool              `json:"signedIn"`
-	Names    map[string]string `json:"names"`
-	Pay      string            `json:"pay"`
-	Base     string            `json:"base"`
-	States   map[string]string `json:"states"`
-	Words    map[string]string `json:"words"`
+	SignedIn  bool              `json:"signedIn"`
+	Purchases []purchase.View   `json:"purchases"`
+	Names     map[string]string `json:"names"`
+	Pay       string            `json:"pay"`
+	Base      string            `json:"base"`
+	States    map[string]string `json:"states"`
+	Words     map[string]string `json:"words"`
 }
 
 // shopPage shows the shop, with a notice if there is one.
-func (w *world) shopPage(m *merchant, r *core.Request, status int, notice string) *core.Response {
+func (w *world) shopPage(ctx context.Context, m *merchant, r *core.Request, status int, notice string) *core.Response {
 	lang, chosen := phone.Language(r)
 	words := shopWordsIn(lang)
 	view := shopView{W: words, Notice: notice, PhoneURL: w.platformBase + "/phone", Control: w.local, OtherLang: "/?lang=" + words.OtherLang}
 	if session, err := m.login.FromRequest(r); err == nil {
 		view.Session, view.SignedIn = session, true
+		if view.Script.Purchases, err = m.viewsOf(ctx, session.OpenID); err != nil {
+			return core.TryLater()
+		}
 	}
 	if notice == "" && strings.Contains("&"+r.RawQuery+"&", "&login=refused&") {
 		view.Notice = words.LoginRefused
@@ -172,10 +187,9 @@ func (w *world) shopPage(m *merchant, r *core.Request, status int, notice string
 		view.Offers = append(view.Offers, card)
 		names[o.ID] = card.Name
 	}
-	view.Script = scriptView{
-		SignedIn: view.SignedIn, Names: names, Pay: w.platformBase + "/phone/pay", Base: w.base,
-		States: words.States, Words: words.Script,
-	}
+	view.Script.SignedIn, view.Script.Names = view.SignedIn, names
+	view.Script.Pay, view.Script.Base = w.platformBase+"/phone/pay", w.base
+	view.Script.States, view.Script.Words = words.States, words.Script
 	var body bytes.Buffer
 	if err := w.pages.shop.Execute(&body, view); err != nil {
 		w.log.Error("the shop's page cannot be shown", "reason", err.Error())

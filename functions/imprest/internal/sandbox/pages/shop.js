@@ -46,13 +46,13 @@
       element("small", "", shop.words.orderNo + " ", number), element("small", "", new Date(p.created_at).toLocaleString(document.documentElement.lang)));
     const badge = element("span", "badge", shop.states[p.state] || p.state);
     badge.dataset.state = p.state;
-    const state = element("div", "state", steps(p.state), badge);
+    const state = element("div", "state", steps(p.state));
     if (p.imprest_code && (p.state === "unpaid" || p.state === "expired")) {
       const pay = element("a", "button", shop.words.pay);
       pay.href = payLink(p);
       state.append(pay);
     }
-    const item = element("li", p.id === fresh ? "fresh" : "", about, element("div", "sum", yuan(p.amount)), state);
+    const item = element("li", p.id === fresh ? "fresh" : "", about, element("div", "sum", yuan(p.amount), badge), state);
     item.dataset.id = p.id;
     return item;
   };
@@ -134,14 +134,21 @@
     button.addEventListener("click", () => buy(button));
   }
 
-  const load = async () => {
-    const response = await ask("/purchases");
-    if (!response.ok) throw new Error("status " + response.status);
+  const show = (views) => {
     purchases.clear();
-    for (const p of await response.json()) purchases.set(p.id, p);
+    for (const p of views) purchases.set(p.id, p);
     draw();
     follow();
   };
+
+  const load = async () => {
+    const response = await ask("/purchases");
+    if (!response.ok) throw new Error("status " + response.status);
+    show(await response.json());
+  };
+
+  // lookAt shows the purchase that the phone came back from.
+  const lookAt = () => list.querySelector(".fresh")?.scrollIntoView({ block: "center" });
 
   // The phone came back: what it says in the address proves nothing, it only
   // says where to look.
@@ -155,5 +162,6 @@
     for (const button of document.querySelectorAll("[data-offer]")) button.disabled = false;
     load().catch(() => say(shop.words.failed));
   });
-  load().catch(() => say(shop.words.failed));
+  show(shop.purchases);
+  lookAt();
 })();

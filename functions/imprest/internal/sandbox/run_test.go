@@ -1,0 +1,190 @@
+package sandbox
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/imprest-go/imprest/core"
+	"github.com/imprest-go/imprest/core/purchase"
+	"github.com/imprest-go/imprest/testkit"
+)
+
+func TestRunNamesTheFlagThatIsWrong(t *testing.T) {
+	folder := t.TempDir()
+	foreign := filepath.Join(folder, "notes.db")
+	require.NoError(t, os.WriteFile(foreign, bytes.Repeat([]byte("not a database. "), 100), 0o600))
+	for _, c := range []struct {
+		cfg  Config
+		says string
+	}{
+		{Config{Addr: "8700"}, "--addr: "},
+		{Config{PlatformAddr: "nowhere"}, "--platform-addr: "},
+		{Config{PlatformAddr: "0.0.0.0:0"}, "--platform-addr: "},
+		{Config{PlatformAddr: "192.0.2.1:0"}, "--platform-addr: "},
+		{Config{PlatformAddr: ":0"}, "--platform-addr: "},
+		{Config{CloudAddr: "127.0.0.1:8702"}, "--cloud-addr: "},
+		{Config{Faults: []string{"slow", "sloow"}}, `--faults: there is no "sloow"`},
+		{Config{Journal: "sqlite:"}, "--journal: "},
+		{Config{Journal: "sqlite:" + foreign}, "--journal: "},
+		{Config{Journal: "postgres://user:hunter2hunter2@db/x"}, "--journal: postgres:// needs a driver"},
+		{Config{Journal: "dynamodb:table"}, "--journal: dynamodb: needs a driver"},
+		{Config{Journal: "mysql://user:hunter2hunter2@db/x"}, `--journal: "mysql://…" is no journal`},
+		{Config{Journal: "shop.db"}, `--journal: "shop.db" is no journal`},
+	} {
+		c.cfg.Once = true
+		err := Run(t.Context(), c.cfg)
+		require.ErrorContains(t, err, c.says)
+		assert.Equal(t, core.CodeInvalid, core.CodeOf(err), c.says)
+		testkit.RequireNoSecret(t, err.Error(), core.NewSecret("hunter2hunter2"))
+	}
+}
+
+func TestRunSaysWhatIsTaken(t *testing.T) {
+	taken, err := net.Listen("tcp", freePort)
+	require.NoError(t, err)
+	defer taken.Close()
+	addr := taken.Addr().String()
+	for _, cfg := range []Config{{Addr: addr}, {PlatformAddr: addr}} {
+		cfg.Once, cfg.Journal = true, "memory"
+		err := Run(t.Context(), cfg)
+		require.ErrorContains(t, err, addr)
+		assert.Equal(t, core.CodeInternal, core.CodeOf(err), "the flag is not wrong, it is a bad day")
+	}
+}
+
+// syncBuffer is a buffer that is read while it is written.
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+func TestRunServesUntilItsContextEnds(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	before := runtime.NumGoroutine()
+	ctx, cancel := context.WithCancel(t.Context())
+	var out syncBuffer
+	ended := make(chan error, 1)
+	go func() {
+		ended <- Run(ctx, Config{Addr: freePort, PlatformAddr: freePort, Out: &out, Faults: []string{"duplicate"}})
+	}()
+	require.Eventually(t, func() bool { return strings.Contains(out.String(), "Ctrl-C") }, 10*time.Second, time.Millisecond)
+	shown := out.String()
+	find := func(pattern string) string {
+		match := regexp.MustCompile(pattern).FindStringSubmatch(shown)
+		require.Len(t, match, 2, "%s in %s", pattern, shown)
+		return match[1]
+	}
+	shop, phone := find(`shop +(http://127\.0\.0\.1:\d+/)`), find(`phone +(http://127\.0\.0\.1:\d+/phone)`)
+	file := find(`journal +sqlite:(\S+)`)
+	find(`seed +(\d+)`)
+	find(`faults +(duplicate)`)
+	for _, url := range []string{shop, phone, shop + "_sandbox", strings.TrimSuffix(phone, "phone")} {
+		status, _ := call(t, http.MethodGet, url, "")
+		assert.Contains(t, []int{http.StatusOK, http.StatusFound}, status, url)
+	}
+	cancel()
+	require.NoError(t, <-ended)
+	assert.FileExists(t, file, "the journal that it named is still there")
+	http.DefaultClient.CloseIdleConnections()
+	for deadline := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > before; runtime.Gosched() {
+		require.True(t, time.Now().Before(deadline), "%d goroutines are left over", runtime.NumGoroutine()-before)
+	}
+}
+
+// TestServedFaults: in a served sandbox the faults strike each purchase, and
+// time has to be moved by hand where a person would wait.
+func TestServedFaults(t *testing.T) {
+	for _, names := range []string{"duplicate,duplicate-concurrent,reorder", "forged", crash, crash + "," + dropCallback, journalDown + "," + deliverFails, "order-answer-lost"} {
+		t.Run(names, func(t *testing.T) {
+			t.Parallel()
+			w := startWorld(t, Config{Faults: strings.Split(names, ","), Journal: "sqlite:" + filepath.Join(t.TempDir(), "journal.db")})
+			for range 2 {
+				b := newBrowser(w.base)
+				defer b.client.CloseIdleConnections()
+				require.NoError(t, w.logIn(t.Context(), b))
+				chosen, err := w.choose(t.Context(), b)
+				require.NoError(t, err)
+				bought, err := w.order(t.Context(), b, chosen)
+				require.NoError(t, err)
+				require.NoError(t, w.pay(t.Context(), b, bought))
+				require.Eventually(t, func() bool {
+					_ = w.advance(t.Context(), 10*time.Second) // fails while the merchant is down
+					p, err := w.purchase(t.Context(), bought.ID)
+					return err == nil && p.State == purchase.Delivered
+				}, 20*time.Second, 50*time.Millisecond)
+				times, err := delivered(t.Context(), w.current.Load().store, bought.ID)
+				require.NoError(t, err)
+				assert.Equal(t, 1, times)
+			}
+		})
+	}
+}
+
+func TestOpenJournal(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "a:b.db")
+	store, closing, err := OpenJournal(t.Context(), "sqlite:"+file)
+	require.NoError(t, err)
+	_, err = store.Get(t.Context(), "p/x")
+	require.Error(t, err)
+	require.NoError(t, closing())
+	assert.FileExists(t, file)
+
+	store, closing, err = OpenJournal(t.Context(), "memory")
+	require.NoError(t, err)
+	assert.NotNil(t, store)
+	require.NoError(t, closing())
+}
+
+func TestDrawsAreTheSeeds(t *testing.T) {
+	read := func(d *draws, name string) string {
+		text, err := core.RandomText(d.reader(name), 26)
+		require.NoError(t, err)
+		return text
+	}
+	a, b := newDraws(7, 1), newDraws(7, 1)
+	read(b, "another") // what one draws does not shift what another gets
+	assert.Equal(t, read(a, "shop"), read(b, "shop"))
+	assert.NotEqual(t, read(a, "shop"), read(newDraws(7, 2), "shop"), "the next run on a journal")
+	assert.NotEqual(t, read(newDraws(8, 1), "shop"), read(newDraws(7, 1), "shop"))
+	assert.Equal(t, newDraws(7, 1).number("x", 1000), newDraws(7, 1).number("x", 1000))
+	assert.NotZero(t, newDraws(0, 0).platformSeed())
+}
+
+func TestAddresses(t *testing.T) {
+	for host, want := range map[string]bool{
+		"127.0.0.1": true, "localhost:8700": true, "[::1]:1": true, "127.9.9.9:80": true,
+		"": false, "shop.example": false, "localhost.example": false, "10.0.0.1:80": false, "[::1": false, "127.0.0.1:80@evil.example": false,
+	} {
+		assert.Equal(t, want, hostIsLoopback(host), host)
+	}
+	listeners, local, err := listenMerchant(t.Context(), "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listeners[0].Close()
+	assert.True(t, local)
+	assert.Regexp(t, `^http://127\.0\.0\.1:\d+$`, baseURL(listeners[0]))
+}
