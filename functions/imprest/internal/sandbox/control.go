@@ -58,7 +58,7 @@ func (w *world) controlHandler() http.Handler {
 	if !w.local {
 		return nethttp.Wrap(core.HandlerFunc(func(context.Context, *core.Request) *core.Response { return core.Refuse(http.StatusNotFound) }))
 	}
-	routes := core.Routes{"GET /_sandbox": core.HandlerFunc(w.controlPage)}
+	routes := core.Routes{"GET /_sandbox": core.HandlerFunc(w.controlPage), "GET /_sandbox/": core.HandlerFunc(w.controlPage)}
 	for _, call := range w.controlCalls() {
 		routes[call.Method+" "+call.Path] = core.HandlerFunc(func(ctx context.Context, r *core.Request) *core.Response {
 			return w.controlAnswer(call.handle(ctx, r))
