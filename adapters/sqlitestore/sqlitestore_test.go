@@ -36,5 +36,9 @@ func TestStore(t *testing.T) {
 			paths.Store(again, path)
 			return again
 		},
+		Share: func(t testing.TB, s journal.Store) journal.Store {
+			path, _ := paths.Load(s)
+			return open(t, path.(string))
+		},
 	})
 }

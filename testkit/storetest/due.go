@@ -108,6 +108,7 @@ func dueFollowsChanges(t testing.TB, h Harness) {
 func dueMissesNothing(t testing.TB, h Harness) {
 	const records, workers, window = 120, 4, 7
 	s := h.Open(t)
+	handle := h.handles(t, s)
 	want := make([]string, records)
 	for i := range want {
 		// Many share a time, more than fit in a window.
@@ -116,7 +117,8 @@ func dueMissesNothing(t testing.TB, h Harness) {
 	}
 	var mu sync.Mutex
 	var done []string
-	together(workers, func(int) {
+	together(workers, func(i int) {
+		s := handle(i)
 		sweep := func() (more bool) {
 			found, err := s.Due(t.Context(), noon.Add(time.Hour), window)
 			if !assert.NoError(t, err) {

@@ -83,6 +83,7 @@ func reopenKeepsAnswered(t testing.TB, h Harness) {
 func readsNeverGoBack(t testing.TB, h Harness) {
 	const writers, readers, puts, changes = 4, 8, 60, 80
 	s := h.Open(t)
+	handle := h.handles(t, s)
 	mustPut(t, s, journal.Record{ID: "p/1", Body: []byte("1")})
 	var shown, writing, changed atomic.Int64
 	shown.Store(1)
@@ -101,7 +102,7 @@ func readsNeverGoBack(t testing.TB, h Harness) {
 		if i >= writers {
 			for last := int64(1); writing.Load() > 0; runtime.Gosched() {
 				floor := shown.Load()
-				r, err := s.Get(t.Context(), "p/1")
+				r, err := handle(i).Get(t.Context(), "p/1")
 				if !assert.NoError(t, err) || !see(floor, r, "get") {
 					return
 				}
@@ -124,7 +125,7 @@ func readsNeverGoBack(t testing.TB, h Harness) {
 			next.Body = []byte(strconv.FormatInt(next.Version+1, 10))
 			floor := shown.Load()
 			var err error
-			r, err = s.Put(t.Context(), next)
+			r, err = handle(i).Put(t.Context(), next)
 			switch {
 			case err == nil && see(floor, r, "a put"):
 			case errors.Is(err, journal.ErrConflict) && see(floor, r, "a losing put"):

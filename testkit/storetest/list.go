@@ -155,9 +155,11 @@ func listWalkWhileRecordsMove(t testing.TB, h Harness) {
 func listWalkAmongWriters(t testing.TB, h Harness) {
 	const walks = 6
 	s := h.Open(t)
+	handle := h.handles(t, s)
 	want := staying(t, s, 60)
 	var walked atomic.Bool
 	together(3, func(i int) {
+		s := handle(i)
 		switch i {
 		case 0:
 			defer walked.Store(true)

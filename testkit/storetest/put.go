@@ -47,11 +47,12 @@ func putReturnsWhatIsStored(t testing.TB, h Harness) {
 func racingPutsHaveOneWinner(t testing.TB, h Harness) {
 	const rounds, racers = 6, 64
 	s := h.Open(t)
+	handle := h.handles(t, s)
 	for version := range int64(rounds) {
 		var records [racers]journal.Record
 		var errs [racers]error
 		together(racers, func(i int) {
-			records[i], errs[i] = s.Put(t.Context(), journal.Record{ID: "p/race", Version: version, Body: []byte(strconv.Itoa(i))})
+			records[i], errs[i] = handle(i).Put(t.Context(), journal.Record{ID: "p/race", Version: version, Body: []byte(strconv.Itoa(i))})
 		})
 		winner := -1
 		for i, err := range errs {
@@ -74,8 +75,9 @@ func racingPutsHaveOneWinner(t testing.TB, h Harness) {
 func counterLosesNoUpdate(t testing.TB, h Harness) {
 	const workers, each = 16, 20
 	s := h.Open(t)
+	handle := h.handles(t, s)
 	var conflicts atomic.Int64
-	together(workers, func(int) {
+	together(workers, func(i int) {
 		r := journal.Record{ID: "p/counter", Body: []byte("0")}
 		for done, attempts := 0, 1; done < each; attempts++ {
 			// A conflict says that somebody else has counted meanwhile, so
@@ -89,7 +91,7 @@ func counterLosesNoUpdate(t testing.TB, h Harness) {
 			}
 			next := r
 			next.Body = []byte(strconv.Itoa(n + 1))
-			r, err = s.Put(t.Context(), next)
+			r, err = handle(i).Put(t.Context(), next)
 			switch {
 			case err == nil:
 				done++
@@ -161,6 +163,7 @@ func getAbsent(t testing.TB, h Harness) {
 func getSeesLatest(t testing.TB, h Harness) {
 	const rounds, readers = 40, 3
 	s := h.Open(t)
+	handle := h.handles(t, s)
 	r := journal.Record{ID: "p/1"}
 	for n := range rounds {
 		r.Body = []byte(strconv.Itoa(n))
@@ -168,7 +171,7 @@ func getSeesLatest(t testing.TB, h Harness) {
 		var got [readers]journal.Record
 		together(readers, func(i int) {
 			var err error
-			got[i], err = s.Get(t.Context(), r.ID)
+			got[i], err = handle(i).Get(t.Context(), r.ID)
 			assert.NoError(t, err)
 		})
 		for i := range got {
@@ -221,14 +224,15 @@ func deleteThenCreate(t testing.TB, h Harness) {
 func racingDeletes(t testing.TB, h Harness) {
 	const rounds, racers = 4, 32
 	s := h.Open(t)
+	handle := h.handles(t, s)
 	for range rounds {
 		old := mustPut(t, s, journal.Record{ID: "p/1"})
 		var errs [racers]error
 		together(racers, func(i int) {
 			if i%2 == 0 {
-				errs[i] = s.Delete(t.Context(), old.ID, old.Version)
+				errs[i] = handle(i/2).Delete(t.Context(), old.ID, old.Version)
 			} else {
-				_, errs[i] = s.Put(t.Context(), old)
+				_, errs[i] = handle(i/2).Put(t.Context(), old)
 			}
 		})
 		winner := -1

@@ -22,6 +22,10 @@ type Harness struct {
 	// was restarted. Nil: the store is not persistent, and the cases about
 	// it are skipped.
 	Reopen func(t testing.TB, s journal.Store) journal.Store
+	// Share opens the data of s a second time while s stays open, as another
+	// process would, and closes that by t.Cleanup. The cases that race use
+	// both then. Nil: the store is for one process.
+	Share func(t testing.TB, s journal.Store) journal.Store
 	// DueLag is how long Due may take to show a change. Zero: Due is exact
 	// at once, in what it shows and in its order. Otherwise the cases wait
 	// that long at most for what Due has to show in the end, and do not look
@@ -192,6 +196,18 @@ func (h Harness) within(t testing.TB, ok func() bool) bool {
 type quiet struct{}
 
 func (quiet) Errorf(string, ...any) {}
+
+// handles returns the ways to the data of s that the goroutines of a case take
+// in turn.
+func (h Harness) handles(t testing.TB, s journal.Store) func(i int) journal.Store {
+	t.Helper()
+	if h.Share == nil {
+		return func(int) journal.Store { return s }
+	}
+	both := [2]journal.Store{s, h.Share(t, s)}
+	require.NotNil(t, both[1], "Harness.Share returns a store")
+	return func(i int) journal.Store { return both[i%2] }
+}
 
 // together runs f in n goroutines that start at once, and waits for them. A
 // goroutine reports with assert, not with require.
