@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/imprest-go/imprest/adapters/nethttp"
 	"github.com/imprest-go/imprest/core"
@@ -54,7 +55,10 @@ func (w *world) newMerchant(inner journal.Store) (*merchant, error) {
 		*service, err = purchase.New(purchase.Config{
 			Store: m.store, Platform: client, Catalog: catalog(), NotifyURL: w.base + "/callbacks/payment",
 			Deliverer: &counter{store: m.store, plan: w.plan, told: w.delivered},
-			Now:       w.clock.Now, Rand: w.draws.reader(name), Logger: w.log,
+			// Short, since everything that a step calls is on this machine: what
+			// the end of the process broke off is taken up again at once.
+			Lease: 2 * time.Second, InFlight: 5 * time.Second,
+			Now: w.clock.Now, Rand: w.draws.reader(name), Logger: w.log,
 		})
 		if err != nil {
 			return nil, err
