@@ -251,3 +251,23 @@ func TestABatchThatCannotBegin(t *testing.T) {
 	_, err = s.Get(t.Context(), "p/1")
 	require.NoError(t, err)
 }
+
+// A panic within a transaction must not keep the file locked.
+func TestAPanicReleasesTheFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal.db")
+	s, err := Open(t.Context(), Config{Path: path})
+	require.NoError(t, err)
+	r, err := s.Put(t.Context(), journal.Record{ID: "p/1"})
+	require.NoError(t, err)
+	s.update = nil
+	require.Panics(t, func() { _, _ = s.Put(t.Context(), r) })
+	_, err = s.Put(t.Context(), journal.Record{ID: "p/2"})
+	require.ErrorIs(t, err, ErrBroken)
+	require.NoError(t, s.Close())
+
+	s, err = Open(t.Context(), Config{Path: path})
+	require.NoError(t, err)
+	_, err = s.Put(t.Context(), r)
+	require.NoError(t, err)
+	require.NoError(t, s.Close())
+}

@@ -175,7 +175,7 @@ func (g *group) lead() {
 }
 
 // refuse makes every write fail with err that is not in a batch yet. The
-// caller holds mu.
+// caller holds mu and leads, so that nobody is appointed.
 func (g *group) refuse(err error) {
 	if g.refusal == nil {
 		g.refusal = err

@@ -245,6 +245,9 @@ func (s *Store) commit(batch []*write) error {
 		answer(broken(err))
 		return broken(err)
 	}
+	// After a commit it does nothing. Without one, not a write of the batch
+	// comes into effect, whatever becomes of the rollback.
+	defer func() { _ = tx.Rollback() }()
 	within := map[*sql.Stmt]*sql.Stmt{} // the statements, in this transaction
 	in := func(statement *sql.Stmt) *sql.Stmt {
 		if within[statement] == nil {
@@ -254,9 +257,6 @@ func (s *Store) commit(batch []*write) error {
 	}
 	for _, w := range batch {
 		if err := s.apply(ctx, in, w); err != nil {
-			// Not one of them comes into effect without the commit, whatever
-			// becomes of the rollback.
-			_ = tx.Rollback()
 			answer(broken(err))
 			return broken(err)
 		}
