@@ -4,7 +4,7 @@
 //
 // # Where to start
 //
-// A program opens a driver (adapters/sqlitestore for one process) and hands it
+// A program opens a driver (adapters/sqlitestore for one machine) and hands it
 // to callback.Once or to purchase.New as their Store. It calls none of the
 // methods itself. Who writes a driver reads the numbered rules of [Store] and
 // runs testkit/storetest, which has one case per rule.
