@@ -35,12 +35,12 @@ func (s *Service) Reconcile(ctx context.Context) (_ Sweep, err error) {
 	defer func() { ended(err) }()
 	sweep := Sweep{States: map[State]int{}}
 	seen := map[string]bool{}
-	stuck := 0 // records that stay due whatever we do: they must not hide others
+	limit := sweepPage
 	for {
 		if err := ctx.Err(); err != nil {
 			return sweep, err
 		}
-		page, err := s.cfg.Store.Due(ctx, s.now(), sweepPage+stuck)
+		page, err := s.cfg.Store.Due(ctx, s.now(), limit)
 		if err != nil {
 			return sweep, err
 		}
@@ -51,10 +51,17 @@ func (s *Service) Reconcile(ctx context.Context) (_ Sweep, err error) {
 				fresh = append(fresh, record)
 			}
 		}
+		// Records that stay due whatever is done come first in every page:
+		// they must not hide others.
+		stuck := len(page) - len(fresh)
 		if len(fresh) == 0 {
-			return sweep, nil
+			if len(page) < limit {
+				return sweep, nil
+			}
+			limit += sweepPage
+			continue
 		}
-		stuck = len(seen)
+		limit = sweepPage + stuck
 		// Several sweepers begin at different places, or they would all try
 		// the first record first.
 		start, err := s.offset(len(fresh))
