@@ -13,6 +13,8 @@ import (
 // chat is "sessionapi_sendmsg:SESSION_ID:SESSION_TYPE".
 const ScopeUserInfo = "snsapi_userinfo"
 
+const tokenLength = 32
+
 // grant is what a code or a token stands for.
 type grant struct {
 	appID   string
@@ -81,9 +83,9 @@ func (p *Platform) makeToken(req *request) reply {
 		return refuse("无效的code").reply()
 	}
 	delete(p.codes, code)
-	token := p.ids.next("token", 32)
+	token := p.ids.next("token", tokenLength)
 	g.expires = now.Add(p.readings.TokenLife)
-	p.tokens[token] = g
+	p.secrets.tokens[token] = g
 	told := struct {
 		OpenID   string `json:"open_id"`
 		Scope    string `json:"scope"`
@@ -106,7 +108,7 @@ func (p *Platform) granted(req *request) (grant, *refusal) {
 		return grant{}, refuse("Authorization: must be there once, with the bare token")
 	}
 	p.mu.Lock()
-	g, ok := p.tokens[values[0]]
+	g, ok := p.secrets.tokens[values[0]]
 	p.mu.Unlock()
 	switch {
 	case strings.ContainsAny(values[0], " \t"):

@@ -12,7 +12,8 @@ import (
 )
 
 // Exchange is one request and its answer, to the platform or from it, as the
-// record keeps it. An app_key, a token and an Authorization header are masked.
+// record keeps it. An app_key, a token and an Authorization header are masked,
+// wherever in it they stand.
 type Exchange struct {
 	// Seq counts the exchanges in the order in which they began, from 1.
 	Seq int

@@ -269,7 +269,7 @@ func (p *Platform) transmit(ctx context.Context, n *notification, a *Attempt) {
 		e.AnswerHeader = resp.Header
 	}
 	e.Took, e.Status, e.Answer, e.Err = time.Since(began), a.Status, a.Answer, a.Err
-	p.record.add(e)
+	p.record.add(p.masked(e))
 }
 
 // message writes the notice of a payment, by the platform's readings.

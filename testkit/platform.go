@@ -110,7 +110,7 @@ type Platform struct {
 	users         []User
 	trades        []*trade
 	codes         map[string]grant
-	tokens        map[string]grant
+	secrets       secrets
 	notifications []*notification
 }
 
@@ -127,7 +127,7 @@ func NewPlatform(cfg PlatformConfig) (*Platform, error) {
 		record:   record{keep: cfg.Keep, told: cfg.OnExchange},
 		ids:      newIDs(cfg.Seed),
 		codes:    map[string]grant{},
-		tokens:   map[string]grant{},
+		secrets:  newSecrets(),
 	}
 	p.routes = p.endpoints()
 	p.released, p.release = context.WithCancel(context.Background())
@@ -190,6 +190,7 @@ func (p *Platform) admit(accounts []Account, users []User) error {
 			return core.Invalid("testkit.NewPlatform", "Accounts: two have the same AppID")
 		}
 		p.accounts = append(p.accounts, a)
+		p.secrets.addKey(a.AppKey)
 	}
 	if len(users) == 0 {
 		users = []User{TestUser()}
@@ -277,6 +278,7 @@ func (p *Platform) SetAppKey(appID string, appKey core.Secret) bool {
 	for i := range p.accounts {
 		if p.accounts[i].AppID == appID {
 			p.accounts[i].AppKey = appKey
+			p.secrets.addKey(appKey)
 			return true
 		}
 	}

@@ -99,7 +99,7 @@ func (p *Platform) serve(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
 	e := Exchange{
 		Seq: p.record.begin(), Time: p.Clock.Now(),
-		Method: r.Method, Path: r.URL.EscapedPath(), Query: maskQuery(r.URL.RawQuery), Header: maskHeader(coreHeader(r.Header)),
+		Method: r.Method, Path: r.URL.EscapedPath(), Query: r.URL.RawQuery, Header: coreHeader(r.Header),
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, core.MaxBody))
 	e.Body = string(body)
@@ -122,7 +122,7 @@ func (p *Platform) serve(w http.ResponseWriter, r *http.Request) {
 	if out.why != "" {
 		e.Err = out.why
 	}
-	p.record.add(e)
+	p.record.add(p.masked(e))
 	out.write(w)
 }
 

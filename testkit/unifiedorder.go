@@ -75,6 +75,9 @@ func (req *request) readSigned() *refusal {
 	if req.fields, err = readDocument(req.body); err != nil {
 		return refuse("%v", err)
 	}
+	if slices.ContainsFunc(req.fields, func(f field) bool { return strings.EqualFold(f.name, "app_key") }) {
+		return refuse("app_key: must never be sent, it only signs")
+	}
 	req.canonical = canonical(req.fields)
 	req.target.AppID, req.target.OutTradeNo = req.value("app_id"), req.value("out_trade_no")
 	return nil
@@ -92,6 +95,9 @@ func (p *Platform) checkSign(req *request) *refusal {
 		return refuse("app_id: is not known")
 	}
 	req.account = account
+	if name := req.holdsKey(account.AppKey.Reveal()); name != "" {
+		return refuse("%s: holds the app_key, which must never be sent", name)
+	}
 	sign := req.value("sign")
 	if p.readings.LowerCaseSign {
 		sign = strings.ToUpper(sign)
@@ -100,6 +106,18 @@ func (p *Platform) checkSign(req *request) *refusal {
 		return refuse("sign: does not fit")
 	}
 	return nil
+}
+
+// holdsKey returns the name of a field that gives the app_key away, or "". A
+// short key may be in a documented field by chance.
+func (req *request) holdsKey(key string) string {
+	for _, f := range req.fields {
+		documented := f.name == "remark" || slices.Contains(orderFields(), f.name)
+		if f.value == key && !documented || len(key) >= longKey && strings.Contains(f.value, key) {
+			return strings.ReplaceAll(f.name, key, mask)
+		}
+	}
+	return ""
 }
 
 func (req *request) field(name string) (field, bool) {
