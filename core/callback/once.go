@@ -71,8 +71,8 @@ func Once(store journal.Store, sink Sink) Sink {
 //     are acknowledged from the receipt.
 //   - A duplicate that comes while the first is in progress waits for it, and
 //     is [ErrInProgress] after Wait.
-//   - A notice of the same order with another trade_no, amount or payer is
-//     [ErrDifferent].
+//   - Once a payment of an order is done, a notice of the same order with
+//     another trade_no, amount or payer is [ErrDifferent].
 //   - What Sink refuses as a mismatch leaves nothing behind that could block
 //     the right notice. After any other error the next delivery tries again.
 //   - An attempt that broke off (a crash, an error, a lease that ran out) may
@@ -119,7 +119,8 @@ type once struct{ cfg OnceConfig }
 // receipt is the body of a record.
 type receipt struct {
 	State receiptState `json:"state"`
-	// Fingerprint is over what makes the payment; "" while none is accepted.
+	// Fingerprint is over what makes the payment that was handed over last. It
+	// binds once that is done: before, another notice may be the right one.
 	Fingerprint string `json:"fingerprint,omitempty"`
 	TradeNo     string `json:"trade_no,omitempty"`
 	Attempt     int    `json:"attempt"`
@@ -163,7 +164,7 @@ func (o *once) Paid(ctx context.Context, n PaymentNotice) error {
 		}
 		now := o.cfg.Now()
 		switch {
-		case r.Fingerprint != "" && r.Fingerprint != print:
+		case r.State == receiptDone && r.Fingerprint != print:
 			return ErrDifferent
 		case r.State == receiptDone:
 			return nil
@@ -197,7 +198,12 @@ func (o *once) Paid(ctx context.Context, n PaymentNotice) error {
 // attempt runs the sink under the lease that r holds, and records the outcome.
 func (o *once) attempt(ctx context.Context, n PaymentNotice, record journal.Record, r receipt) error {
 	n.Attempt = r.Attempt
-	sinkCtx, cancel := context.WithTimeout(ctx, o.cfg.Lease*9/10)
+	// The write of the lease may have taken long: what is left of it counts.
+	left := time.UnixMilli(r.Until).Sub(o.cfg.Now()) - o.cfg.Lease/10
+	if left <= 0 {
+		return ErrInProgress
+	}
+	sinkCtx, cancel := context.WithTimeout(ctx, left)
 	defer cancel()
 	err := guard("callback.Once", func() error {
 		if settler, ok := o.cfg.Sink.(Settler); ok && r.Doubt {
@@ -213,7 +219,7 @@ func (o *once) attempt(ctx context.Context, n PaymentNotice, record journal.Reco
 	case err == nil:
 		r.State = receiptDone
 	case core.CodeOf(err) == core.CodeMismatch:
-		r.State, r.Fingerprint, r.TradeNo = receiptOpen, "", ""
+		r.State = receiptOpen
 	default:
 		r.State, r.Doubt = receiptOpen, true
 	}

@@ -283,3 +283,38 @@ func TestOnceTurnsAPanicIntoAnError(t *testing.T) {
 	assert.Error(t, once.Paid(t.Context(), paid("o1", "t1")))
 	assert.NoError(t, once.Paid(t.Context(), paid("o1", "t1")))
 }
+
+// A wrong notice whose processing failed, or broke off, must not stand in the
+// way of the right one: it binds only once it is done.
+func TestOnceIsNotBlockedByWhatWasNeverDone(t *testing.T) {
+	sink := &sinkScript{script: []error{errors.New("down")}}
+	once := callback.Once(journal.NewMemory(), sink)
+	wrong := paid("o1", "t-wrong")
+	wrong.Amount = 1
+	require.Error(t, once.Paid(t.Context(), wrong))
+	assert.NoError(t, once.Paid(t.Context(), paid("o1", "t1")))
+	assert.ErrorIs(t, once.Paid(t.Context(), wrong), callback.ErrDifferent, "now it is an alarm")
+}
+
+// The write of the lease took longer than the lease: the sink is not called,
+// since somebody else may be calling it.
+func TestOnceDoesNotBeginOnALeaseThatIsOver(t *testing.T) {
+	now := time.Unix(1_700_000_000, 0)
+	sink := &sinkScript{}
+	once, err := callback.NewOnce(callback.OnceConfig{
+		Store: &slowPut{Store: journal.NewMemory(), now: &now}, Sink: sink, Now: func() time.Time { return now }, Wait: time.Millisecond,
+	})
+	require.NoError(t, err)
+	assert.ErrorIs(t, once.Paid(t.Context(), paid("o1", "t1")), callback.ErrInProgress)
+	assert.Empty(t, sink.attempts)
+}
+
+type slowPut struct {
+	journal.Store
+	now *time.Time
+}
+
+func (s *slowPut) Put(ctx context.Context, r journal.Record) (journal.Record, error) {
+	*s.now = s.now.Add(time.Minute)
+	return s.Store.Put(ctx, r)
+}

@@ -56,7 +56,7 @@ type Sink interface {
 // UnpaidSink is what a [Sink] may implement besides, to be told of genuine
 // notices whose status is not StatusPaid. They are no payments and must change
 // no order; the platform is answered "success" if Unpaid returns nil, since
-// the notice was processed. Without it they are logged.
+// the notice was processed. With or without it they are logged.
 type UnpaidSink interface {
 	Unpaid(ctx context.Context, n PaymentNotice) error
 }
@@ -113,7 +113,8 @@ type paymentHandler struct {
 }
 
 func (h *paymentHandler) Handle(ctx context.Context, r *core.Request) *core.Response {
-	n, err := h.notice(r)
+	var n PaymentNotice
+	err := guard(h.op, func() (err error) { n, err = h.notice(r); return err })
 	if err != nil {
 		_, ended := core.Observe(ctx, h.observer, core.Work{Kind: "callback", Name: h.op})
 		ended(err)
@@ -129,10 +130,10 @@ func (h *paymentHandler) deliver(ctx context.Context, n PaymentNotice) error {
 	if n.Status == StatusPaid {
 		return h.sink.Paid(ctx, n)
 	}
+	h.logger.InfoContext(ctx, "notice of a payment that is not paid", "app_id", n.AppID, "out_trade_no", n.OutTradeNo, "status", n.Status)
 	if sink, ok := h.sink.(UnpaidSink); ok {
 		return sink.Unpaid(ctx, n)
 	}
-	h.logger.InfoContext(ctx, "notice of a payment that is not paid", "app_id", n.AppID, "out_trade_no", n.OutTradeNo, "status", n.Status)
 	return nil
 }
 
@@ -171,7 +172,7 @@ func (h *paymentHandler) notice(r *core.Request) (PaymentNotice, error) {
 		if *id.target == "" && !id.needed {
 			continue
 		}
-		if !h.identifier(*id.target) {
+		if *id.target == "" || !h.identifier(*id.target) {
 			return PaymentNotice{}, malformed(id.name + " is missing or not of the form of an identifier")
 		}
 	}

@@ -220,20 +220,39 @@ func TestConfigurationFaults(t *testing.T) {
 	sink := newLedger()
 	strong := core.NewSecret("a-key-of-16-chars")
 	for name, cfg := range map[string]callback.Config{
-		"no app":         {Sink: sink},
-		"no sink":        {Apps: []callback.App{{ID: "a", Keys: []core.Secret{strong}}}},
-		"no app_id":      {Sink: sink, Apps: []callback.App{{Keys: []core.Secret{strong}}}},
-		"no key":         {Sink: sink, Apps: []callback.App{{ID: "a"}}},
-		"an empty key":   {Sink: sink, AllowWeakKey: true, Apps: []callback.App{{ID: "a", Keys: core.Secrets("")}}},
-		"a weak key":     {Sink: sink, Apps: []callback.App{{ID: "a", Keys: core.Secrets("123456")}}},
-		"one app twice":  {Sink: sink, Apps: []callback.App{{ID: "a", Keys: []core.Secret{strong}}, {ID: "a", Keys: []core.Secret{strong}}}},
-		"a weak old key": {Sink: sink, Apps: []callback.App{{ID: "a", Keys: []core.Secret{strong, core.NewSecret("short")}}}},
+		"no app":              {Sink: sink},
+		"no sink":             {Apps: []callback.App{{ID: "a", Keys: []core.Secret{strong}}}},
+		"no app_id":           {Sink: sink, Apps: []callback.App{{Keys: []core.Secret{strong}}}},
+		"no key":              {Sink: sink, Apps: []callback.App{{ID: "a"}}},
+		"an empty key":        {Sink: sink, AllowWeakKey: true, Apps: []callback.App{{ID: "a", Keys: core.Secrets("")}}},
+		"a weak key":          {Sink: sink, Apps: []callback.App{{ID: "a", Keys: core.Secrets("123456")}}},
+		"one app twice":       {Sink: sink, Apps: []callback.App{{ID: "a", Keys: []core.Secret{strong}}, {ID: "a", Keys: []core.Secret{strong}}}},
+		"a space in app_id":   {Sink: sink, Apps: []callback.App{{ID: "my app", Keys: []core.Secret{strong}}}},
+		"a line end in a key": {Sink: sink, Apps: []callback.App{{ID: "a", Keys: core.Secrets("a-key-of-16-chars\n")}}},
+		"a weak old key":      {Sink: sink, Apps: []callback.App{{ID: "a", Keys: []core.Secret{strong, core.NewSecret("short")}}}},
 	} {
 		_, err := callback.Payment(cfg)
 		assert.Equal(t, core.CodeInvalid, core.CodeOf(err), name)
 	}
 	_, err := callback.Payment(callback.Config{Sink: sink, Apps: []callback.App{{ID: "a", Keys: []core.Secret{strong}}}})
 	assert.NoError(t, err)
+}
+
+// An Identifier of the merchant's own can panic, and can be too kind: neither
+// opens the door.
+func TestAnIdentifierOfTheMerchants(t *testing.T) {
+	newWith := func(identifier func(string) bool) (core.Handler, *ledger) {
+		sink := newLedger()
+		h, err := callback.Payment(callback.Config{Apps: []callback.App{testApp}, Sink: sink, AllowWeakKey: true, Identifier: identifier})
+		require.NoError(t, err)
+		return h, sink
+	}
+	h, sink := newWith(func(string) bool { panic("boom") })
+	assert.Equal(t, 503, h.Handle(t.Context(), testkit.SignedPayment(testkit.PaymentFields{}).Request("/")).Status)
+	assert.Zero(t, sink.count("order-1"))
+	h, sink = newWith(func(string) bool { return true })
+	assertRefused(t, h.Handle(t.Context(), testkit.SignedPayment(testkit.PaymentFields{}, testkit.MutateMissingNumber).Request("/")))
+	assert.Zero(t, sink.count("order-1"))
 }
 
 // Whatever comes in, neither a key nor a signature that would have fitted

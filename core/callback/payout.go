@@ -71,7 +71,8 @@ type payoutHandler struct {
 }
 
 func (h *payoutHandler) Handle(ctx context.Context, r *core.Request) *core.Response {
-	n, err := h.notice(r)
+	var n PayoutNotice
+	err := guard(h.op, func() (err error) { n, err = h.notice(r); return err })
 	if err != nil {
 		_, ended := core.Observe(ctx, h.observer, core.Work{Kind: "callback", Name: h.op})
 		ended(err)
@@ -96,7 +97,7 @@ func (h *payoutHandler) notice(r *core.Request) (PayoutNotice, error) {
 	if n.Time, ok = seconds(fields.Get("time")); !ok {
 		return PayoutNotice{}, malformed("time is not ten digits of seconds")
 	}
-	if !h.identifier(n.OutOrderNo) || !h.identifier(n.AgentpayNo) {
+	if n.OutOrderNo == "" || n.AgentpayNo == "" || !h.identifier(n.OutOrderNo) || !h.identifier(n.AgentpayNo) {
 		return PayoutNotice{}, malformed("out_order_no or agentpay_no is missing or not of the form of an identifier")
 	}
 	return n, nil

@@ -45,8 +45,8 @@ func newReceiver(op string, apps []App, identifier func(string) bool, allowWeakK
 	}
 	keys := make(map[string][]core.Secret, len(apps))
 	for _, app := range apps {
-		if app.ID == "" {
-			return nil, core.Invalid(op, "an app's ID (app_id) must not be empty")
+		if !printable(app.ID) {
+			return nil, core.Invalid(op, fmt.Sprintf("an app's ID (app_id) must be printable ASCII without spaces, not %q", app.ID))
 		}
 		if _, twice := keys[app.ID]; twice {
 			return nil, core.Invalid(op, fmt.Sprintf("app_id %q is configured twice: put all its keys into one App", app.ID))
@@ -57,6 +57,9 @@ func newReceiver(op string, apps []App, identifier func(string) bool, allowWeakK
 		for _, key := range app.Keys {
 			if key.IsZero() {
 				return nil, core.Invalid(op, fmt.Sprintf("app_id %q has an empty app_key: everybody could sign with it", app.ID))
+			}
+			if !printable(key.Reveal()) {
+				return nil, core.Invalid(op, fmt.Sprintf("app_id %q has an app_key with a space or a line break: was it read from a file with a line end?", app.ID))
 			}
 			if len(key.Reveal()) < MinKeyLength && !allowWeakKey {
 				return nil, core.Invalid(op, fmt.Sprintf("app_id %q has an app_key of less than %d characters: ask the platform for a longer one, or set AllowWeakKey", app.ID, MinKeyLength))
@@ -151,15 +154,25 @@ func (rc *receiver) answer(ctx context.Context, err error, about ...any) *core.R
 	return core.TryLater()
 }
 
-// guard runs a sink, and makes an error of its panic: the platform then
-// delivers again.
+// guard runs what a merchant wrote, and makes an error of its panic: the
+// platform then delivers again.
 func guard(op string, run func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = &core.Error{Op: op, Code: core.CodeInternal, Err: fmt.Errorf("the sink panicked: %v\n%s", p, debug.Stack())}
+			err = &core.Error{Op: op, Code: core.CodeInternal, Err: fmt.Errorf("a panic: %v\n%s", p, debug.Stack())}
 		}
 	}()
 	return run()
+}
+
+// printable reports whether s is not empty and holds visible ASCII alone.
+func printable(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] <= ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return s != ""
 }
 
 // plainIdentifier is the default form of trade_no, out_trade_no, open_id and

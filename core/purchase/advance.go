@@ -2,15 +2,26 @@ package purchase
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/imprest-go/imprest/core"
 )
 
-// outcome records how a step went, on a purchase read anew, whose lease the
-// step still held, and says when the purchase is due next.
-type outcome func(p *Purchase, due *time.Time) error
+// outcome is how a step went.
+type outcome struct {
+	// record puts it on a purchase read anew, whose lease the step still
+	// holds, and says when the purchase is due next.
+	record func(p *Purchase, due *time.Time) error
+	// cause is what went wrong, for the caller and the observer; nil is
+	// nothing.
+	cause error
+}
+
+// errLeaseOver says that to take the step took so long that somebody else may
+// be at it by now. Nothing was done.
+var errLeaseOver error = &core.Error{Op: "purchase", Code: core.CodeBusy, Err: errors.New("the lease ran out before the step began: it is taken up again")}
 
 // Advance does the next step of a purchase if it is due and nobody else is at
 // it, and returns the purchase as it then stands. It may be called at any time
@@ -31,11 +42,19 @@ func (s *Service) Advance(ctx context.Context, id string) (Purchase, error) {
 		name, run = "purchase.deliver", s.deliver
 	}
 	observed, ended := core.Observe(ctx, s.cfg.Observer, core.Work{Kind: "step", Name: name, Subject: p.ID})
-	stepCtx, cancel := s.stepContext(observed)
+	stepCtx, cancel, ok := s.stepContext(observed, p)
+	if !ok {
+		ended(errLeaseOver)
+		return p, nil
+	}
 	defer cancel()
-	apply := s.guard(stepCtx, p, run)
-	p, err = s.finish(ctx, id, owner, apply)
-	ended(err)
+	result := s.guard(stepCtx, p, run)
+	p, err = s.finish(ctx, id, owner, result)
+	if err != nil {
+		ended(err)
+	} else {
+		ended(result.cause)
+	}
 	return p, err
 }
 
@@ -44,14 +63,16 @@ func (s *Service) Advance(ctx context.Context, id string) (Purchase, error) {
 func (s *Service) take(ctx context.Context, id, owner string) (Purchase, error) {
 	return s.change(ctx, id, func(p *Purchase, due *time.Time) error {
 		now := s.now()
-		// A lease that holds has its end as the due time.
+		// A step that runs is not due before its lease is over.
 		if due.IsZero() || now.Before(*due) || p.State == Delivered || p.State == Attention {
 			return errUnchanged
 		}
 		if p.Lease != nil {
 			p.Doubt = true // the step before this one never said how it went
 		}
-		if p.Attempts >= s.cfg.MaxAttempts {
+		// One attempt more than the most, if the last may have had its
+		// effect: it asks, and does nothing else.
+		if p.Attempts > s.cfg.MaxAttempts || p.Attempts == s.cfg.MaxAttempts && !p.Doubt {
 			return s.attention(ctx, p, due, fmt.Sprintf("%d attempts at %s came to no good end; the last: %s", p.Attempts, p.State, orNone(p.Reason)))
 		}
 		if p.State == Paid {
@@ -61,14 +82,23 @@ func (s *Service) take(ctx context.Context, id, owner string) (Purchase, error) 
 		}
 		p.Attempts++
 		p.Lease = &Lease{Owner: owner, Until: now.Add(s.cfg.Lease)}
-		*due = p.Lease.Until
+		*due = s.brokenOff(*p)
 		return nil
 	})
 }
 
+// brokenOff is when a step that never says how it went is taken up again: its
+// lease is over then, and nothing that it sent can be under way any more.
+func (s *Service) brokenOff(p Purchase) time.Time {
+	if p.State == Unpaid || p.State == Expired {
+		return p.Lease.Until // it only asked
+	}
+	return p.Lease.Until.Add(s.cfg.InFlight)
+}
+
 // finish records the outcome of a step if its lease is still held. Otherwise
 // somebody else has learnt more meanwhile, and what they wrote stands.
-func (s *Service) finish(ctx context.Context, id, owner string, apply outcome) (Purchase, error) {
+func (s *Service) finish(ctx context.Context, id, owner string, result outcome) (Purchase, error) {
 	// How a step went is worth recording even if its caller has gone.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
@@ -77,34 +107,42 @@ func (s *Service) finish(ctx context.Context, id, owner string, apply outcome) (
 			return errUnchanged
 		}
 		p.Lease = nil
-		return apply(p, due)
+		return result.record(p, due)
 	})
 }
 
 // guard runs a step, and makes an unknown outcome of its panic.
-func (s *Service) guard(ctx context.Context, p Purchase, run func(context.Context, Purchase) outcome) (apply outcome) {
+func (s *Service) guard(ctx context.Context, p Purchase, run func(context.Context, Purchase) outcome) (result outcome) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			s.cfg.Logger.ErrorContext(ctx, "a step panicked", "id", p.ID, "state", string(p.State), "panic", fmt.Sprint(cause))
-			apply = s.inDoubt(fmt.Sprintf("panic: %v", cause))
+			result = s.inDoubt(&core.Error{Op: "purchase", Code: core.CodeInternal, Err: fmt.Errorf("panic: %v", cause)})
 		}
 	}()
 	return run(ctx, p)
 }
 
-// stepContext bounds a step by its lease, with a margin to record the outcome.
-func (s *Service) stepContext(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, s.cfg.Lease*9/10)
+// stepContext bounds a step by what is left of its lease, with a margin to
+// record the outcome; not ok if nothing is left, since the write of the lease
+// took long.
+func (s *Service) stepContext(ctx context.Context, p Purchase) (_ context.Context, _ context.CancelFunc, ok bool) {
+	left := p.Lease.Until.Sub(s.now()) - s.cfg.Lease/10
+	if left <= 0 {
+		return ctx, func() {}, false
+	}
+	ctx, cancel := context.WithTimeout(ctx, left)
+	return ctx, cancel, true
 }
 
 // inDoubt records that a call may have had its effect. It is asked about when
 // nothing of it can be under way any more.
-func (s *Service) inDoubt(reason string) outcome {
-	return func(p *Purchase, due *time.Time) error {
-		p.Doubt, p.Reason = true, reason
+func (s *Service) inDoubt(cause error) outcome {
+	return outcome{cause: cause, record: func(p *Purchase, due *time.Time) error {
+		p.Doubt = true
+		p.because(cause.Error())
 		*due = s.now().Add(max(s.cfg.InFlight, backoff(p.Attempts)))
 		return nil
-	}
+	}}
 }
 
 // backoff is the pause before attempt n+1: 5 s, 20 s, 80 s, … an hour.

@@ -81,70 +81,86 @@ func (s *Service) Begin(ctx context.Context, r Request) (Purchase, error) {
 		Attempts: 1, Lease: &Lease{Owner: owner, Until: now.Add(s.cfg.Lease)},
 	}
 	p.note(now, "")
-	if _, err := s.store(ctx, journal.Record{ID: Prefix + p.ID}, p, p.Lease.Until); err != nil {
+	if err := checkSize(op, p); err != nil {
 		return Purchase{}, err
 	}
-	stepCtx, cancel := s.stepContext(ctx)
-	defer cancel()
-	apply, orderErr := s.order(stepCtx, p)
-	p, err = s.finish(ctx, p.ID, owner, apply)
-	if err != nil {
-		return p, err
+	if _, err := s.store(ctx, journal.Record{ID: Prefix + p.ID}, p, s.brokenOff(p)); err != nil {
+		return Purchase{}, err
 	}
-	return p, orderErr
+	begun := p
+	observed, ended := core.Observe(ctx, s.cfg.Observer, core.Work{Kind: "step", Name: "purchase.order", Subject: p.ID})
+	stepCtx, cancel, ok := s.stepContext(observed, p)
+	if !ok {
+		ended(errLeaseOver)
+		return begun, errLeaseOver
+	}
+	defer cancel()
+	result := s.guard(stepCtx, p, s.order)
+	ended(result.cause)
+	p, err = s.finish(ctx, p.ID, owner, result)
+	if err != nil {
+		return begun, err
+	}
+	return p, result.cause
 }
 
-// order makes p's order and returns what to record, and the platform's error.
-func (s *Service) order(ctx context.Context, p Purchase) (apply outcome, err error) {
+// checkSize leaves room in the record for everything that may come.
+func checkSize(op string, p Purchase) error {
+	body, err := encode(p)
+	if err == nil && len(body) > maxBegun {
+		err = core.Invalid(op, fmt.Sprintf("title, remark and data of the offer make a record of %d bytes, the most is %d", len(body), maxBegun))
+	}
+	return err
+}
+
+// order makes p's order.
+func (s *Service) order(ctx context.Context, p Purchase) outcome {
 	prepay, err := s.cfg.Platform.UnifiedOrder(ctx, vvchat.Order{
 		OutTradeNo: p.ID, Amount: p.Amount, NotifyURL: s.cfg.NotifyURL, Title: p.Title, Remark: p.Remark,
 	})
 	switch code := core.CodeOf(err); {
 	case err == nil:
-		return s.ordered(prepay.ImprestCode), nil
-	case code == core.CodeRefused, code == core.CodeInvalid:
+		return s.ordered(prepay.ImprestCode)
+	case code == core.CodeRefused && !core.Retryable(err), code == core.CodeInvalid:
 		// There is no order by this call; there may be one by an earlier.
 		// So the platform is asked before the purchase is given up.
-		if apply := s.found(ctx, p); apply != nil {
-			return apply, nil
-		}
-		return func(p *Purchase, due *time.Time) error {
-			*due = s.watch(*p)
-			return p.enter(s.now(), Expired, "no order: "+err.Error())
-		}, err
-	case code == core.CodeUnreached:
-		return s.pollLater(err), err
-	}
-	return func(p *Purchase, due *time.Time) error {
-		p.Doubt, p.Attempts, p.Reason = true, 0, err.Error()
-		*due = s.now().Add(s.cfg.InFlight)
-		return nil
-	}, err
-}
-
-// found asks the platform for p's order after a refusal and returns what to
-// record if that could be more than "there is none"; nil otherwise.
-func (s *Service) found(ctx context.Context, p Purchase) outcome {
-	trade, err := s.cfg.Platform.Query(ctx, p.ID)
-	switch {
-	case unknownOrder(err):
-		return nil
-	case err != nil:
+		return s.refused(ctx, p, err)
+	case core.Retryable(err):
 		return s.pollLater(err)
 	}
-	return s.compare(ctx, p, trade)
+	return outcome{cause: err, record: func(p *Purchase, due *time.Time) error {
+		p.Doubt, p.Attempts = true, 0
+		p.because(err.Error())
+		*due = s.now().Add(s.cfg.InFlight)
+		return nil
+	}}
+}
+
+// refused asks the platform for p's order after a refusal.
+func (s *Service) refused(ctx context.Context, p Purchase, refusal error) outcome {
+	trade, err := s.cfg.Platform.Query(ctx, p.ID)
+	switch {
+	case err == nil:
+		return s.compare(ctx, p, trade)
+	case !s.cfg.UnknownOrder(err):
+		return s.pollLater(err)
+	}
+	return outcome{cause: refusal, record: func(p *Purchase, due *time.Time) error {
+		*due = s.watch(*p)
+		return p.enter(s.now(), Expired, "no order: "+refusal.Error())
+	}}
 }
 
 // ordered records that the order exists.
 func (s *Service) ordered(imprestCode string) outcome {
-	return func(p *Purchase, due *time.Time) error {
+	return outcome{record: func(p *Purchase, due *time.Time) error {
 		if err := p.enter(s.now(), Unpaid, ""); err != nil {
 			return err
 		}
 		p.ImprestCode = imprestCode
 		*due = s.nextPoll(*p)
 		return nil
-	}
+	}}
 }
 
 // Import puts an order on record that was made elsewhere, as Unpaid: its
@@ -172,6 +188,9 @@ func (s *Service) Import(ctx context.Context, order Purchase) (Purchase, error) 
 		return Purchase{}, err
 	}
 	p.note(now, "imported")
+	if err := checkSize(op, p); err != nil {
+		return Purchase{}, err
+	}
 	_, err := s.store(ctx, journal.Record{ID: Prefix + p.ID}, p, s.nextPoll(p))
 	if errors.Is(err, journal.ErrConflict) {
 		stored, getErr := s.Get(ctx, p.ID)

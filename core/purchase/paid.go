@@ -117,9 +117,11 @@ const maxSurplus = 32
 // under way goes on; the purchase goes to Attention when it is done.
 func (s *Service) surplus(ctx context.Context, p *Purchase, due *time.Time, payment Payment) error {
 	reason := fmt.Sprintf("a second payment, trade_no %s: pay it back", payment.TradeNo)
-	if len(p.Surplus) < maxSurplus {
-		p.Surplus = append(p.Surplus, payment)
+	if len(p.Surplus) == maxSurplus {
+		// What is not on record must not be acknowledged.
+		return &core.Error{Op: "purchase", Code: core.CodeInternal, Err: fmt.Errorf("order %s was paid more than %d times", p.ID, maxSurplus)}
 	}
+	p.Surplus = append(p.Surplus, payment)
 	switch p.State {
 	case Delivered, Attention:
 		return s.attention(ctx, p, due, reason)
@@ -150,6 +152,11 @@ func (s *Service) claim(ctx context.Context, tradeNo, id string) error {
 // handOver starts the delivery of what was just paid.
 func (s *Service) handOver(ctx context.Context, id string) {
 	var err error
+	defer func() {
+		if cause := recover(); cause != nil {
+			s.cfg.Logger.ErrorContext(ctx, "a paid purchase is left to the sweep: the hand-over panicked", "id", id, "panic", fmt.Sprint(cause))
+		}
+	}()
 	switch {
 	case s.cfg.Enqueue != nil:
 		err = s.cfg.Enqueue(ctx, id)

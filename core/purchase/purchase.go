@@ -1,11 +1,14 @@
 package purchase
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/imprest-go/imprest/core"
+	"github.com/imprest-go/imprest/core/journal"
 )
 
 // Purchase is the record of one sale. Times are UTC, to the millisecond.
@@ -90,7 +93,25 @@ type Event struct {
 	Note  string    `json:"note,omitempty"`
 }
 
-const maxHistory = 64
+// What a record may grow to: it must always have room for what happens next.
+const (
+	maxHistory = 64
+	maxNote    = 200
+	maxReason  = 600
+	// maxBegun is how large a record may be when the purchase begins.
+	maxBegun = journal.MaxBody / 2
+)
+
+// because sets the reason, cut to what an operator reads.
+func (p *Purchase) because(reason string) { p.Reason = cut(reason, maxReason) }
+
+// cut returns at most limit bytes of text, in whole characters.
+func cut(text string, limit int) string {
+	if len(text) <= limit {
+		return text
+	}
+	return strings.ToValidUTF8(text[:limit], "") + "…"
+}
 
 // note appends to the history. When it is full the middle goes: how a
 // purchase began and what happened last both matter.
@@ -98,7 +119,7 @@ func (p *Purchase) note(now time.Time, note string) {
 	if len(p.History) >= maxHistory {
 		p.History = append(p.History[:maxHistory/2], p.History[maxHistory/2+1:]...)
 	}
-	p.History = append(p.History, Event{At: now, State: p.State, Note: note})
+	p.History = append(p.History, Event{At: now, State: p.State, Note: cut(note, maxNote)})
 }
 
 // enter moves p to the state to. A move that the table does not have is a
@@ -109,13 +130,24 @@ func (p *Purchase) enter(now time.Time, to State, note string) error {
 			p.State, p.Lease, p.Attempts, p.Polls, p.Doubt = to, nil, 0, 0, false
 			p.Reason = ""
 			if to == Attention || to == Expired {
-				p.Reason = note
+				p.because(note)
 			}
 			p.note(now, note)
 			return nil
 		}
 	}
 	return &core.Error{Op: "purchase", Code: core.CodeInternal, Err: fmt.Errorf("no way from %s to %s", p.State, to)}
+}
+
+// encode writes p without HTML escapes, which could make six bytes of one.
+func encode(p Purchase) ([]byte, error) {
+	var body bytes.Buffer
+	encoder := json.NewEncoder(&body)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(p); err != nil {
+		return nil, &core.Error{Op: "purchase", Code: core.CodeInternal, Err: err}
+	}
+	return bytes.TrimSuffix(body.Bytes(), []byte("\n")), nil
 }
 
 func decode(body []byte) (Purchase, error) {

@@ -55,8 +55,9 @@ type Deliverer interface {
 	// make Deliver run again for a purchase that it has served, though never
 	// before Delivered was asked.
 	//
-	// nil means granted. An error that is core.Retryable says that nothing
-	// was granted, and it is tried again; core.CodeRefused and
+	// nil means granted. core.CodeUnreached, or another core.Retryable code
+	// but core.CodeUnknown, says that nothing at all was granted, and it is
+	// tried again; core.CodeRefused and
 	// core.CodeInvalid say that it never will be, and a person has to look.
 	// After any other error, and after a panic, the outcome counts as
 	// unknown, and Delivered is asked first. ctx has a deadline.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -34,7 +33,9 @@ type Config struct {
 	// expires; 0 is 30 minutes.
 	PayWithin time.Duration `json:"PayWithin" validate:"gte=0"`
 	// InFlight is how long a call whose answer was lost may still take
-	// effect; only then its outcome is asked about. 0 is one minute.
+	// effect; only then its outcome is asked about. It is counted from the
+	// failure, and from the end of the lease of a step that broke off. 0 is
+	// one minute.
 	InFlight time.Duration `json:"InFlight" validate:"gte=0"`
 	// Lease is how long one step may take; its context ends a little
 	// earlier. 0 is one minute.
@@ -50,6 +51,12 @@ type Config struct {
 	// the place of an inline delivery. Whatever takes it calls Advance. Its
 	// error is logged; the sweep is the backstop.
 	Enqueue func(ctx context.Context, id string) error `json:"-" validate:"-"`
+
+	// UnknownOrder reports whether a query's error is how the platform says
+	// that it has no such order; nil takes status 400 with err_code 400. Only
+	// after such an answer an order is made again, so it must not be true for
+	// a platform that is merely busy.
+	UnknownOrder func(error) bool `json:"-" validate:"-"`
 
 	// Now tells the time; nil is time.Now.
 	Now func() time.Time `json:"-" validate:"-"`
@@ -90,6 +97,9 @@ func New(cfg Config) (*Service, error) {
 	setDefault(&cfg.Lease, time.Minute)
 	setDefault(&cfg.InlineBudget, 5*time.Second)
 	setDefault(&cfg.MaxAttempts, 8)
+	if cfg.UnknownOrder == nil {
+		cfg.UnknownOrder = unknownOrder
+	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -135,9 +145,9 @@ func (s *Service) load(ctx context.Context, id string) (journal.Record, Purchase
 // attempts name the same version, so at most one of them counts. ErrConflict
 // means that somebody else's write was there first.
 func (s *Service) store(ctx context.Context, record journal.Record, p Purchase, due time.Time) (journal.Record, error) {
-	body, err := json.Marshal(p)
+	body, err := encode(p)
 	if err != nil {
-		return journal.Record{}, &core.Error{Op: "purchase", Code: core.CodeInternal, Err: err}
+		return journal.Record{}, err
 	}
 	record.Body, record.Due = body, due
 	for range 3 {
@@ -203,7 +213,7 @@ func (s *Service) attention(ctx context.Context, p *Purchase, due *time.Time, re
 	*due = time.Time{}
 	s.cfg.Logger.ErrorContext(ctx, "purchase needs attention", "id", p.ID, "state", string(p.State), "reason", reason)
 	if p.State == Attention {
-		p.Reason = reason
+		p.because(reason)
 		p.note(s.now(), reason)
 		return nil
 	}

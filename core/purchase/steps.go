@@ -17,35 +17,33 @@ import (
 func (s *Service) query(ctx context.Context, p Purchase) outcome {
 	trade, err := s.cfg.Platform.Query(ctx, p.ID)
 	switch {
-	case unknownOrder(err):
+	case err == nil:
+		return s.compare(ctx, p, trade)
+	case s.cfg.UnknownOrder(err):
 		return s.noOrder(ctx, p)
-	case err != nil:
-		return s.pollLater(err)
 	}
-	return s.compare(ctx, p, trade)
+	return s.pollLater(err)
 }
 
-// unknownOrder reports whether err is how the platform says that it has no
-// such order. Another refusal (an outage of a gateway, say) says nothing.
+// unknownOrder is the default of Config.UnknownOrder. Another refusal (a
+// gateway's outage, a limit of requests) says nothing about the order.
 func unknownOrder(err error) bool {
 	refused, ok := errors.AsType[*vvchat.PlatformError](err)
-	return ok && refused.Status == http.StatusBadRequest
+	return ok && refused.Status == http.StatusBadRequest && refused.ErrCode == http.StatusBadRequest
 }
 
 // compare holds the platform's answer against the record.
 func (s *Service) compare(ctx context.Context, p Purchase, trade vvchat.Trade) outcome {
 	if problem := disagrees(p, trade); problem != "" {
-		return func(p *Purchase, due *time.Time) error {
-			return s.attention(ctx, p, due, "the platform's answer to a query does not fit the order: "+problem)
-		}
+		return s.park(ctx, "the platform's answer to a query does not fit the order: "+problem)
+	}
+	if !s.cfg.Platform.Trusted() && (trade.Status == vvchat.StatusPaid || p.State == Ordering) {
+		// Neither a payment nor the code that a buyer is to pay is taken
+		// from an answer that anybody on the way can write.
+		return s.park(ctx, "a query over a connection that anybody can change is all that tells of this order: wait for the notification, or check by hand")
 	}
 	if trade.Status != vvchat.StatusPaid {
 		return s.unpaid(trade)
-	}
-	if !s.cfg.Platform.Trusted() {
-		return func(p *Purchase, due *time.Time) error {
-			return s.attention(ctx, p, due, "a query over a connection that anybody can change says paid: wait for the notification, or check by hand")
-		}
 	}
 	// The claim of the trade_no needs the journal, so this outcome is
 	// recorded by settle, which takes the lease away.
@@ -58,12 +56,20 @@ func (s *Service) compare(ctx context.Context, p Purchase, trade vvchat.Trade) o
 	})
 	switch {
 	case core.CodeOf(err) == core.CodeMismatch:
-		return func(p *Purchase, due *time.Time) error { return s.attention(ctx, p, due, err.Error()) }
+		return s.park(ctx, err.Error())
 	case err != nil:
 		return s.pollLater(err)
 	}
 	// The lease is gone: whatever is returned here finds nothing to record.
-	return func(*Purchase, *time.Time) error { return errUnchanged }
+	return outcome{record: func(*Purchase, *time.Time) error { return errUnchanged }}
+}
+
+// park leaves the purchase to a person.
+func (s *Service) park(ctx context.Context, reason string) outcome {
+	return outcome{
+		cause:  &core.Error{Op: "purchase", Code: core.CodeMismatch, Err: errors.New(reason)},
+		record: func(p *Purchase, due *time.Time) error { return s.attention(ctx, p, due, reason) },
+	}
 }
 
 // disagrees says in what a trade is not p's, or "".
@@ -87,11 +93,11 @@ func disagrees(p Purchase, trade vvchat.Trade) string {
 
 // unpaid records that an order exists and nobody has paid it.
 func (s *Service) unpaid(trade vvchat.Trade) outcome {
-	return func(p *Purchase, due *time.Time) error {
+	return outcome{record: func(p *Purchase, due *time.Time) error {
 		now := s.now()
 		switch {
 		case p.State == Ordering:
-			return s.ordered(trade.ImprestCode)(p, due)
+			return s.ordered(trade.ImprestCode).record(p, due)
 		case p.State == Unpaid && !now.Before(p.PayUntil):
 			if err := p.enter(now, Expired, "nobody paid in time"); err != nil {
 				return err
@@ -101,7 +107,7 @@ func (s *Service) unpaid(trade vvchat.Trade) outcome {
 		}
 		*due = s.nextPoll(*p)
 		return nil
-	}
+	}}
 }
 
 // noOrder decides what follows when the platform knows no such order.
@@ -109,10 +115,9 @@ func (s *Service) noOrder(ctx context.Context, p Purchase) outcome {
 	if p.State == Ordering && s.now().Before(p.PayUntil) {
 		// Nothing of an earlier call can be under way any more, so its
 		// outcome is known: there is no order. It is made now.
-		apply, _ := s.order(ctx, p)
-		return apply
+		return s.order(ctx, p)
 	}
-	return func(p *Purchase, due *time.Time) error {
+	return outcome{record: func(p *Purchase, due *time.Time) error {
 		if p.State != Expired && !s.now().Before(p.PayUntil) {
 			if err := p.enter(s.now(), Expired, "the platform knows no such order"); err != nil {
 				return err
@@ -122,7 +127,7 @@ func (s *Service) noOrder(ctx context.Context, p Purchase) outcome {
 		}
 		*due = s.nextPoll(*p)
 		return nil
-	}
+	}}
 }
 
 // polled notes a question that was answered, and changed nothing.
@@ -133,13 +138,23 @@ func (p *Purchase) polled() {
 
 // pollLater records that a question could not be asked or was not answered.
 // That is nobody's fault, and does not count as an attempt.
-func (s *Service) pollLater(err error) outcome {
-	return func(p *Purchase, due *time.Time) error {
-		p.Reason = err.Error()
+func (s *Service) pollLater(cause error) outcome {
+	return outcome{cause: cause, record: func(p *Purchase, due *time.Time) error {
+		p.because(cause.Error())
 		p.polled()
-		*due = s.now().Add(min(backoff(p.Polls), 10*time.Minute))
+		now := s.now()
+		switch {
+		case now.Before(p.PayUntil.Add(24 * time.Hour)):
+			*due = now.Add(min(backoff(p.Polls), 10*time.Minute))
+		case now.Before(p.PayUntil.Add(watchFor)):
+			*due = now.Add(6 * time.Hour)
+		case p.State == Expired:
+			*due = time.Time{}
+		default:
+			return s.attention(context.Background(), p, due, "the platform has not said for 90 days what became of the order: "+cause.Error())
+		}
 		return nil
-	}
+	}}
 }
 
 // nextPoll is when the platform is asked next about an order that is not paid.
@@ -180,32 +195,36 @@ func (s *Service) deliver(ctx context.Context, p Purchase) outcome {
 	if p.Doubt {
 		granted, err := s.cfg.Deliverer.Delivered(ctx, p)
 		if err != nil {
-			return s.inDoubt("asked whether it was delivered: " + err.Error())
+			return s.inDoubt(fmt.Errorf("asked whether it was delivered: %w", err))
 		}
 		if granted {
 			return s.delivered(ctx, "found delivered")
+		}
+		if p.Attempts > s.cfg.MaxAttempts {
+			return s.park(ctx, fmt.Sprintf("%d attempts at the delivery came to no good end; the last: %s", s.cfg.MaxAttempts, orNone(p.Reason)))
 		}
 	}
 	err := s.cfg.Deliverer.Deliver(ctx, p)
 	switch code := core.CodeOf(err); {
 	case err == nil:
 		return s.delivered(ctx, "")
-	case core.Retryable(err):
-		return func(p *Purchase, due *time.Time) error {
-			p.Doubt, p.Reason = false, err.Error()
+	case core.Retryable(err) && code != core.CodeUnknown:
+		// An unknown outcome that is safe to repeat says nothing of what
+		// Deliver did before it.
+		return outcome{cause: err, record: func(p *Purchase, due *time.Time) error {
+			p.Doubt = false
+			p.because(err.Error())
 			*due = s.now().Add(backoff(p.Attempts))
 			return nil
-		}
+		}}
 	case code == core.CodeRefused, code == core.CodeInvalid:
-		return func(p *Purchase, due *time.Time) error {
-			return s.attention(ctx, p, due, "the delivery was refused: "+err.Error())
-		}
+		return s.park(ctx, "the delivery was refused: "+err.Error())
 	}
-	return s.inDoubt(err.Error())
+	return s.inDoubt(err)
 }
 
 func (s *Service) delivered(ctx context.Context, note string) outcome {
-	return func(p *Purchase, due *time.Time) error {
+	return outcome{record: func(p *Purchase, due *time.Time) error {
 		now := s.now()
 		p.DeliveredAt = now
 		if err := p.enter(now, Delivered, note); err != nil {
@@ -216,5 +235,5 @@ func (s *Service) delivered(ctx context.Context, note string) outcome {
 			return s.attention(ctx, p, due, fmt.Sprintf("delivered, and paid more than once, trade_no %s: pay it back", p.Surplus[0].TradeNo))
 		}
 		return nil
-	}
+	}}
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -82,6 +83,9 @@ func New(cfg Config) (*Client, error) {
 		if key.IsZero() {
 			return nil, core.Invalid(op, "app_key must not be empty")
 		}
+		if strings.ContainsFunc(key.Reveal(), func(r rune) bool { return r <= ' ' || r == 0x7f }) {
+			return nil, core.Invalid(op, "app_key holds a space or a line break: was it read from a file with a line end?")
+		}
 		if len(key.Reveal()) < MinKeyLength && !local && !cfg.AllowWeakKey {
 			return nil, core.Invalid(op, fmt.Sprintf("app_key must have %d characters or more: ask the platform for a longer one, or set AllowWeakKey", MinKeyLength))
 		}
@@ -133,23 +137,26 @@ func (c *Client) call(ctx context.Context, op, subject string, reads bool, req *
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case answer.Status == http.StatusOK:
+	object, err := decodeObject(answer.Body)
+	switch answer.Status {
+	case http.StatusOK:
 		return answer.Body, nil
-	case answer.Status >= 400 && answer.Status < 500:
-		// 429 says that nothing was done and to come again.
-		safe := answer.Status == http.StatusTooManyRequests
-		return nil, &core.Error{Op: op, Code: core.CodeRefused, Safe: safe, Err: c.platformError(answer, secrets)}
+	case http.StatusBadRequest:
+		// The platform's "no" is a JSON object; another 400 is not its own.
+		if err != nil {
+			break
+		}
+		fallthrough
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed:
+		return nil, &core.Error{Op: op, Code: core.CodeRefused, Err: c.platformError(answer.Status, object, secrets)}
+	case http.StatusTooManyRequests: // nothing was done: come again
+		return nil, &core.Error{Op: op, Code: core.CodeRefused, Safe: true, Err: c.platformError(answer.Status, object, secrets)}
 	}
-	return nil, unknown(op, reads, fmt.Errorf("status %d, which the protocol does not know: ask what became of it", answer.Status))
+	return nil, unknown(op, reads, fmt.Errorf("status %d, which the protocol does not know in this form: ask what became of it", answer.Status))
 }
 
-func (c *Client) platformError(answer outward.Answer, secrets []string) *PlatformError {
-	e := &PlatformError{Status: answer.Status}
-	object, err := decodeObject(answer.Body)
-	if err != nil {
-		return e
-	}
+func (c *Client) platformError(status int, object object, secrets []string) *PlatformError {
+	e := &PlatformError{Status: status}
 	if code, err := object.int("err_code"); err == nil {
 		e.ErrCode = code
 	}
@@ -160,6 +167,7 @@ func (c *Client) platformError(answer outward.Answer, secrets []string) *Platfor
 	for _, secret := range secrets {
 		if secret != "" {
 			msg = strings.ReplaceAll(msg, secret, "***")
+			msg = strings.ReplaceAll(msg, url.QueryEscape(secret), "***")
 		}
 	}
 	e.ErrMsg = printable(msg, 200)

@@ -64,12 +64,20 @@ func (c *Caller) Do(ctx context.Context, op, subject string, reads bool, req *ht
 	defer func() { ended(err) }()
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	var connected atomic.Bool
-	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected.Store(true) }}
+	if err := ctx.Err(); err != nil {
+		return Answer{}, &core.Error{Op: op, Code: core.CodeUnreached, Safe: reads, Err: fmt.Errorf("nothing was sent: %w", err)}
+	}
+	var asked, connected atomic.Bool
+	trace := &httptrace.ClientTrace{
+		GetConn: func(string) { asked.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
+	}
 	resp, err := c.client.Do(req.WithContext(httptrace.WithClientTrace(ctx, trace)))
 	if err != nil {
 		code, hint := core.CodeUnknown, "no answer came: the outcome is unknown"
-		if !connected.Load() {
+		// A transport that does not report its connections proves nothing by
+		// reporting none.
+		if asked.Load() && !connected.Load() {
 			code, hint = core.CodeUnreached, "the platform was not reached"
 		}
 		return Answer{}, &core.Error{Op: op, Code: code, Safe: reads, Err: fmt.Errorf("%s: %w", hint, withoutURL(req, err))}
@@ -95,11 +103,24 @@ func withoutURL(req *http.Request, err error) error {
 		}
 		err = urlErr.Err
 	}
-	if query := req.URL.RawQuery; query != "" && strings.Contains(err.Error(), query) {
-		return errors.New("the transport's own error is withheld: it names the URL")
+	text := err.Error()
+	if query := req.URL.RawQuery; query != "" && strings.Contains(text, query) {
+		return errWithheld
+	}
+	for _, values := range req.URL.Query() {
+		for _, value := range values {
+			if len(value) >= 6 && strings.Contains(text, value) {
+				return errWithheld
+			}
+		}
+	}
+	if credential := req.Header.Get("Authorization"); credential != "" && strings.Contains(text, credential) {
+		return errWithheld
 	}
 	return err
 }
+
+var errWithheld = errors.New("the transport's own error is withheld: it names what must not be shown")
 
 // BaseURL checks the address of a platform and returns it without a trailing
 // slash. It must be https; http is allowed for a loopback address, for one of

@@ -117,6 +117,20 @@ func TestATransportThatNamesTheURLIsSilenced(t *testing.T) {
 	assertNoSecret(t, err)
 }
 
+// A transport of the caller's own that reports no connections has perhaps
+// reached the platform: nothing may be concluded from its silence.
+func TestATransportThatReportsNothingProvesNothing(t *testing.T) {
+	_, err := get(t, &http.Client{Transport: silent{}}, "http://127.0.0.1:1", false)
+	assert.Equal(t, core.CodeUnknown, core.CodeOf(err))
+	assert.False(t, core.Retryable(err))
+}
+
+type silent struct{}
+
+func (silent) RoundTrip(*http.Request) (*http.Response, error) {
+	return nil, errors.New("connection reset while reading the answer")
+}
+
 func TestBaseURL(t *testing.T) {
 	for raw, want := range map[string]string{
 		"https://api.example":        "https://api.example",
