@@ -89,7 +89,7 @@ func Faults() []FaultInfo {
 	order, query := []Call{CallUnifiedOrder}, []Call{CallQuery}
 	notices := []Call{CallNotification}
 	return []FaultInfo{
-		{FaultSlow, requests, "the call has its effect; the answer waits for Delay on the clock, or until the client gives up", true},
+		{FaultSlow, requests, "the answer, whatever it is, waits for Delay on the clock, or until the client gives up", true},
 		{FaultCut, requests, "the connection is cut before the call has an effect", false},
 		{FaultAnswerLost, requests, "the call has its effect, then the connection is cut", false},
 		{FaultError500, requests, "answered 500 before the call has an effect", false},

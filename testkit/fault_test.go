@@ -2,8 +2,11 @@ package testkit
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -297,6 +300,105 @@ func TestFaultsJoin(t *testing.T) {
 	assert.Contains(t, s.received()[4], trade.Surplus[0].TradeNo)
 	require.Len(t, p.Notifications(), 2)
 	assert.True(t, p.Notifications()[1].Acknowledged)
+}
+
+// A delay moves an attempt; whatever else struck it comes with it.
+func TestDelayJoinsEveryAddedFault(t *testing.T) {
+	for _, info := range Faults() {
+		if !info.added || !slices.Contains(info.Calls, CallNotification) {
+			continue
+		}
+		for _, delayFirst := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s/%v", info.Kind, delayFirst), func(t *testing.T) {
+				run := func(delayed bool) (first, later []string, n Notification) {
+					s := openShop(t, nil)
+					p := testPlatform(t, PlatformConfig{})
+					faults := []Fault{{Kind: info.Kind, Times: Always}}
+					if delayed {
+						faults = append(faults, Fault{Kind: FaultDelayCallback, Delay: time.Hour})
+					}
+					if delayFirst {
+						slices.Reverse(faults)
+					}
+					injected := p.Inject(faults[0])
+					for _, f := range faults[1:] {
+						p.Inject(f)
+					}
+					pay(t, p, order(t, p, "T1", s.URL))
+					first = s.received()
+					p.Clock.Advance(24 * time.Hour)
+					assert.Positive(t, injected.Applied())
+					return first, s.received()[len(first):], p.Notifications()[0]
+				}
+				want, none, _ := run(false)
+				assert.Empty(t, none)
+				first, later, n := run(true)
+				assert.Empty(t, first)
+				if info.Kind == FaultSecondPayment { // which is made later too
+					for i, body := range want[1:] {
+						paid := regexp.MustCompile(`("pay_time":"|"sign":").{10}[0-9A-F]*`)
+						want[i+1], later[i+1] = paid.ReplaceAllString(body, ""), paid.ReplaceAllString(later[i+1], "")
+					}
+				}
+				assert.Equal(t, want, later, "the same messages, only later")
+				assert.Greater(t, len(later), 1)
+				genuine := n.Attempts[slices.IndexFunc(n.Attempts, func(a Attempt) bool { return a.Genuine })]
+				assert.ElementsMatch(t, []FaultKind{FaultDelayCallback, info.Kind}, genuine.Faults)
+				assert.True(t, n.Acknowledged)
+			})
+		}
+	}
+}
+
+// An exclusive fault that waited for the delay to pass strikes what the delay
+// has postponed, and joins what was carried along.
+func TestDelayThenForged(t *testing.T) {
+	s := openShop(t, nil)
+	p := testPlatform(t, PlatformConfig{})
+	p.Inject(Fault{Kind: FaultDelayCallback})
+	p.Inject(Fault{Kind: FaultForgedSign})
+	p.Inject(Fault{Kind: FaultDuplicate})
+	pay(t, p, order(t, p, "T1", s.URL))
+	p.Clock.Advance(time.Minute)
+	assert.Len(t, s.received(), 2)
+	assert.False(t, p.Notifications()[0].Acknowledged, "both forged")
+	p.Clock.Advance(time.Hour)
+	p.RequireNotified(t, "T1")
+}
+
+func TestSlowJoinsEveryOtherFaultOfARequest(t *testing.T) {
+	for _, info := range Faults() {
+		if info.Kind == FaultSlow || !slices.Contains(info.Calls, CallUnifiedOrder) {
+			continue
+		}
+		t.Run(string(info.Kind), func(t *testing.T) {
+			run := func(slow bool) (status int, body string, made bool) {
+				p := testPlatform(t, PlatformConfig{})
+				p.Inject(Fault{Kind: info.Kind, Call: CallUnifiedOrder})
+				if !slow {
+					a, _ := try(t, p, "T1")
+					_, made = p.Trade("T1")
+					return a.status, a.body, made
+				}
+				p.Inject(Fault{Kind: FaultSlow, Delay: time.Second})
+				done := make(chan answered)
+				go func() {
+					a, _ := try(t, p, "T1")
+					done <- a
+				}()
+				require.Eventually(t, func() bool { _, ok := p.Clock.Next(); return ok }, 5*time.Second, time.Millisecond, "it waits")
+				p.Clock.Advance(time.Second)
+				a := <-done
+				_, made = p.Trade("T1")
+				return a.status, a.body, made
+			}
+			status, body, made := run(false)
+			slowStatus, slowBody, slowMade := run(true)
+			assert.Equal(t, status, slowStatus)
+			assert.Equal(t, body, slowBody)
+			assert.Equal(t, made, slowMade)
+		})
+	}
 }
 
 func TestSameSeedSameIdentifiers(t *testing.T) {

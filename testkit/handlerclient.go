@@ -2,9 +2,12 @@ package testkit
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
+	"runtime/debug"
 
 	"github.com/imprest-go/imprest/core"
 )
@@ -12,8 +15,13 @@ import (
 // HandlerClient returns a client that hands every request to h in the place of
 // the network, whatever its host: as the Client of [PlatformConfig] it lets a
 // merchant's handler be tested without a server. Bodies of more than
-// [core.MaxBody] are answered 413, as adapters do. A panic of h is not caught:
-// it ends the test and shows where it came from.
+// [core.MaxBody] are answered 413, as adapters do.
+//
+// h runs on a goroutine of its own and is waited for until the request's
+// context is done: who answers too late has not answered, as on the network.
+// What h still does then is its own affair, like that of a handler whose
+// client has gone. A panic of h, and a test that h ends (FailNow), are the
+// caller's.
 func HandlerClient(h core.Handler) *http.Client {
 	return &http.Client{Transport: handlerTransport{h}, CheckRedirect: stayPut}
 }
@@ -36,11 +44,21 @@ func (t handlerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if path == "" {
 		path = "/"
 	}
+	host := r.Host
+	if host == "" {
+		host = r.URL.Host
+	}
 	resp := core.Refuse(http.StatusRequestEntityTooLarge)
 	if len(body) <= core.MaxBody {
-		resp = t.handler.Handle(r.Context(), &core.Request{
-			Method: r.Method, Path: path, RawQuery: r.URL.RawQuery, Header: coreHeader(r.Header), Body: body, RemoteAddr: "127.0.0.1:1",
+		var err error
+		resp, err = t.handle(r.Context(), &core.Request{
+			Method: r.Method, Path: path, RawQuery: r.URL.RawQuery,
+			Header: append(core.Header{{Name: "Host", Value: host}}, coreHeader(r.Header)...),
+			Body:   body, RemoteAddr: "127.0.0.1:1",
 		})
+		if err != nil {
+			return nil, err
+		}
 	}
 	if resp == nil {
 		resp = core.Text(http.StatusInternalServerError, core.TryLaterText)
@@ -58,4 +76,57 @@ func (t handlerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: header, Body: io.NopCloser(bytes.NewReader(resp.Body)), ContentLength: int64(len(resp.Body)), Request: r,
 	}, nil
+}
+
+// handle runs the handler until ctx is done.
+func (t handlerTransport) handle(ctx context.Context, r *core.Request) (*core.Response, error) {
+	type outcome struct {
+		resp     *core.Response
+		returned bool
+		panicked any
+	}
+	ended := make(chan outcome, 1)
+	go func() {
+		var o outcome
+		defer func() {
+			if !o.returned {
+				if p := recover(); p != nil {
+					o.panicked = &handlerPanic{value: p, stack: debug.Stack()}
+				}
+			}
+			ended <- o
+		}()
+		o.resp = t.handler.Handle(ctx, r)
+		o.returned = true
+	}()
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case o := <-ended:
+		switch {
+		case o.panicked != nil:
+			panic(o.panicked)
+		case !o.returned: // it ended its goroutine, as FailNow does
+			runtime.Goexit()
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		}
+		return o.resp, nil
+	}
+}
+
+// handlerPanic carries a panic from one goroutine to another, with the place
+// that it came from.
+type handlerPanic struct {
+	value any
+	stack []byte
+}
+
+// Error returns the value of the panic and where it came from.
+func (p *handlerPanic) Error() string { return fmt.Sprintf("%v\n\n%s", p.value, p.stack) }
+
+// Unwrap returns the value, if it is an error.
+func (p *handlerPanic) Unwrap() error {
+	err, _ := p.value.(error)
+	return err
 }

@@ -131,8 +131,8 @@ func (p *Platform) Redeliver(ctx context.Context, outTradeNo string) (Notificati
 
 // delivery says what kind of attempt is made.
 type delivery struct {
-	manual    bool // outside of the schedule
-	postponed bool // a delay has been served already
+	manual  bool   // outside of the schedule
+	carried struck // what struck it when it was delayed, the delay included
 }
 
 // deliver makes an attempt, with whatever faults strike it.
@@ -140,8 +140,8 @@ func (p *Platform) deliver(ctx context.Context, n *notification, how delivery) {
 	p.mu.Lock()
 	target := FaultTarget{Call: CallNotification, AppID: n.AppID, OutTradeNo: n.OutTradeNo, ImprestCode: n.imprestCode, Attempt: n.tries + 1}
 	p.mu.Unlock()
-	var except []FaultKind
-	if how.postponed || how.manual {
+	except := how.carried.kinds() // what struck it once does not do so again
+	if how.manual {
 		except = append(except, FaultDelayCallback)
 	}
 	if n.surplus {
@@ -153,9 +153,10 @@ func (p *Platform) deliver(ctx context.Context, n *notification, how delivery) {
 		if wait <= 0 {
 			wait = time.Minute
 		}
-		p.later(n, wait, delivery{postponed: true})
+		p.later(n, wait, delivery{carried: hit})
 		return
 	}
+	hit = append(hit, how.carried...)
 	if !how.manual {
 		p.mu.Lock()
 		n.tries++

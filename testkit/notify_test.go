@@ -273,31 +273,3 @@ func TestCloseEndsTheSchedule(t *testing.T) {
 	_, err = p.Client().Get(p.URL + orderPath)
 	assert.Error(t, err, "nobody listens")
 }
-
-func TestHandlerClient(t *testing.T) {
-	var got core.Request
-	handler := core.HandlerFunc(func(_ context.Context, r *core.Request) *core.Response {
-		got = *r
-		if len(bareQuery(r)) > 0 {
-			return nil
-		}
-		return &core.Response{Body: []byte("success")}
-	})
-	p := testPlatform(t, PlatformConfig{Client: HandlerClient(handler)})
-	pay(t, p, order(t, p, "T1", "https://shop.example/call%20back?a=1"))
-	p.RequireNotified(t, "T1")
-	assert.Equal(t, "POST", got.Method)
-	assert.Equal(t, "/call%20back", got.Path)
-	assert.Equal(t, "a=1", got.RawQuery)
-	assert.Equal(t, "application/json", got.Header.Get("Content-Type"))
-	assert.Equal(t, p.Notifications()[0].Attempts[0].Message.Body, got.Body)
-
-	resp, err := SignedPayment(PaymentFields{}, MutateOver64K).Post(t.Context(), HandlerClient(handler), "http://shop.example")
-	require.NoError(t, err)
-	assert.Equal(t, http.StatusRequestEntityTooLarge, resp.Status)
-	resp, err = SignedPayment(PaymentFields{}).Post(t.Context(), HandlerClient(handler), "http://shop.example?p=1")
-	require.NoError(t, err)
-	RequireTryLater(t, resp)
-}
-
-func bareQuery(r *core.Request) string { return strings.TrimPrefix(r.RawQuery, "a=1") }

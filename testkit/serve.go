@@ -154,10 +154,10 @@ func (p *Platform) answer(r *http.Request, body []byte, e *Exchange) reply {
 
 	req.struck = p.faults.take(req.target)
 	e.Faults = req.struck.kinds()
-	if out, ended := before(req.struck); ended {
-		return out
+	out, ended := before(req.struck)
+	if !ended {
+		out = route.act(req)
 	}
-	out := route.act(req)
 	switch {
 	case req.struck.has(FaultAnswerLost):
 		out = reply{cut: true}
