@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strconv"
+	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -60,6 +63,26 @@ func readDocument(body []byte) ([]field, error) {
 		}
 	}
 	return fields, nil
+}
+
+// checkReadings returns an error if the fields of a document could be taken for
+// those of another with the same canonical string, or hold what no eye sees:
+// the canonical string escapes nothing, so "&name=" in a value is a field to
+// who splits it, and readers differ in what they do with control characters
+// and U+FEFF.
+func checkReadings(fields []field) error {
+	name, another := regexp.MustCompile(`^[A-Za-z0-9_]{1,64}$`), regexp.MustCompile(`&[A-Za-z0-9_]{1,64}=`)
+	for _, f := range fields {
+		switch {
+		case !name.MatchString(f.name):
+			return fmt.Errorf("a name must be 1 to 64 of A-Z, a-z, 0-9 and _, got %.80q", f.name)
+		case another.MatchString(f.value):
+			return fmt.Errorf("%s: holds \"&name=\", which reads as one more field", f.name)
+		case strings.ContainsFunc(f.value, func(r rune) bool { return unicode.IsControl(r) || r == '\uFEFF' }):
+			return fmt.Errorf("%s: holds a control character or U+FEFF", f.name)
+		}
+	}
+	return nil
 }
 
 // halfPair reports whether a valid JSON text holds the \u escape of one half

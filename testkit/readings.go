@@ -26,8 +26,14 @@ type Readings struct {
 	// RepeatedOrder is the answer to an out_trade_no that is taken; "" is
 	// [RepeatRefused].
 	RepeatedOrder Repeat
-	// LowerCaseSign accepts a sign in lower-case hex in a request.
+	// LowerCaseSign accepts a sign in lower-case hex in a request. The page
+	// writes upper case, and that is what imprest sends; what it receives it
+	// takes either way.
 	LowerCaseSign bool
+	// AnyOutTradeNo accepts an out_trade_no of whatever characters.
+	// Otherwise they are A-Z, a-z, 0-9, _ and -, which is what imprest
+	// takes: the page names no set.
+	AnyOutTradeNo bool
 	// AmountText accepts an amount that is a JSON string in a request.
 	AmountText bool
 	// SceneTypes are the scene_type values that an order may have; APP and

@@ -4,6 +4,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -46,6 +47,9 @@ func (p *Platform) readOrder(req *request) *refusal {
 	if refused := p.checkSign(req); refused != nil {
 		return refused
 	}
+	if !p.readings.AnyOutTradeNo && !regexp.MustCompile(`^[A-Za-z0-9_-]+$`).MatchString(req.value("out_trade_no")) {
+		return refuse("out_trade_no: must be of A-Z, a-z, 0-9, _ and -, got %q", req.value("out_trade_no"))
+	}
 	amount, err := core.ParseFen(req.value("amount"))
 	switch {
 	case err != nil || amount == 0:
@@ -55,7 +59,7 @@ func (p *Platform) readOrder(req *request) *refusal {
 	case !slices.Contains(p.readings.SceneTypes, req.value("scene_type")):
 		return refuse("scene_type: must be one of %s, got %q", strings.Join(p.readings.SceneTypes, ", "), req.value("scene_type"))
 	case !isNotifyURL(req.value("notify_url")):
-		return refuse("notify_url: must be an absolute http or https URL without user and fragment")
+		return refuse("notify_url: must be an absolute http or https URL in ASCII, without user and fragment")
 	}
 	return nil
 }
@@ -77,6 +81,9 @@ func (req *request) readSigned() *refusal {
 	}
 	if slices.ContainsFunc(req.fields, func(f field) bool { return strings.EqualFold(f.name, "app_key") }) {
 		return refuse("app_key: must never be sent, it only signs")
+	}
+	if err := checkReadings(req.fields); err != nil {
+		return refuse("%v", err)
 	}
 	req.canonical = canonical(req.fields)
 	req.target.AppID, req.target.OutTradeNo = req.value("app_id"), req.value("out_trade_no")
@@ -135,8 +142,12 @@ func (req *request) value(name string) string {
 }
 
 func isNotifyURL(s string) bool {
+	// url.Parse takes what no URL may hold, and forgets an empty fragment.
+	if strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune("#\"<>\\^`{|}", r) }) {
+		return false
+	}
 	u, err := url.Parse(s)
-	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && u.User == nil && u.Fragment == ""
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && u.User == nil
 }
 
 func (p *Platform) makeOrder(req *request) reply {

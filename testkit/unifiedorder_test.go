@@ -2,6 +2,7 @@ package testkit
 
 import (
 	"bytes"
+	"fmt"
 	"net/http"
 	"regexp"
 	"strings"
@@ -55,30 +56,56 @@ func TestUnifiedOrderIsStrict(t *testing.T) {
 		says string // how err_msg begins
 	}
 	rows := map[string]row{
-		"other app":                {edit: set(textField("app_id", "nobody")), says: "app_id: is not known"},
-		"other store":              {edit: set(textField("store_no", "s9")), says: "store_no: is not a store"},
-		"number for store_no":      {edit: set(bareField("store_no", "1234")), says: "store_no: must be a JSON string"},
-		"bool for title":           {edit: set(bareField("title", "true")), says: "title: must be a JSON string"},
-		"null title":               {edit: set(field{name: "title", literal: "null"}), says: "title: is missing"},
-		"number for remark":        {edit: set(bareField("remark", "5")), says: "remark: must be a JSON string"},
-		"long nonce_str":           {edit: long("nonce_str", 33), says: "nonce_str: is longer than 32"},
-		"long out_trade_no":        {edit: long("out_trade_no", 65), says: "out_trade_no: is longer than 64"},
-		"amount as text":           {edit: set(textField("amount", "990")), says: "amount: must be a JSON integer"},
-		"amount 0":                 {edit: set(bareField("amount", "0")), says: "amount: must be a positive integer"},
-		"amount below 0":           {edit: set(bareField("amount", "-1")), says: "amount: must be a positive integer"},
-		"amount with a fraction":   {edit: set(bareField("amount", "9.90")), says: "amount: must be a positive integer"},
-		"amount with an exponent":  {edit: set(bareField("amount", "99e1")), says: "amount: must be a positive integer"},
-		"amount beyond 64 bits":    {edit: set(bareField("amount", "9223372036854775808")), says: "amount: must be a positive integer"},
-		"amount true":              {edit: set(bareField("amount", "true")), says: "amount: must be a positive integer"},
-		"sign_type HMAC":           {edit: set(textField("sign_type", "HMAC-SHA256")), says: "sign_type: must be MD5"},
-		"sign_type lower case":     {edit: set(textField("sign_type", "md5")), says: "sign_type: must be MD5"},
-		"scene_type H5":            {edit: set(textField("scene_type", "H5")), says: "scene_type: must be one of APP, WEB"},
-		"notify_url relative":      {edit: set(textField("notify_url", "/callback")), says: "notify_url:"},
-		"notify_url ftp":           {edit: set(textField("notify_url", "ftp://shop/")), says: "notify_url:"},
-		"notify_url with user":     {edit: set(textField("notify_url", "http://a:b@shop/")), says: "notify_url:"},
-		"notify_url with fragment": {edit: set(textField("notify_url", "http://shop/#x")), says: "notify_url:"},
-		"object inside":            {edit: set(field{name: "detail", literal: "{}"}), says: "detail: a signed body holds no object"},
-		"array inside":             {edit: set(field{name: "detail", literal: "[1]"}), says: "detail: a signed body holds no object"},
+		"other app":                      {edit: set(textField("app_id", "nobody")), says: "app_id: is not known"},
+		"other store":                    {edit: set(textField("store_no", "s9")), says: "store_no: is not a store"},
+		"number for store_no":            {edit: set(bareField("store_no", "1234")), says: "store_no: must be a JSON string"},
+		"bool for title":                 {edit: set(bareField("title", "true")), says: "title: must be a JSON string"},
+		"null title":                     {edit: set(field{name: "title", literal: "null"}), says: "title: is missing"},
+		"number for remark":              {edit: set(bareField("remark", "5")), says: "remark: must be a JSON string"},
+		"long nonce_str":                 {edit: long("nonce_str", 33), says: "nonce_str: is longer than 32"},
+		"long out_trade_no":              {edit: long("out_trade_no", 65), says: "out_trade_no: is longer than 64"},
+		"amount as text":                 {edit: set(textField("amount", "990")), says: "amount: must be a JSON integer"},
+		"amount 0":                       {edit: set(bareField("amount", "0")), says: "amount: must be a positive integer"},
+		"amount below 0":                 {edit: set(bareField("amount", "-1")), says: "amount: must be a positive integer"},
+		"amount with a fraction":         {edit: set(bareField("amount", "9.90")), says: "amount: must be a positive integer"},
+		"amount with an exponent":        {edit: set(bareField("amount", "99e1")), says: "amount: must be a positive integer"},
+		"amount beyond 64 bits":          {edit: set(bareField("amount", "9223372036854775808")), says: "amount: must be a positive integer"},
+		"amount true":                    {edit: set(bareField("amount", "true")), says: "amount: must be a positive integer"},
+		"sign_type HMAC":                 {edit: set(textField("sign_type", "HMAC-SHA256")), says: "sign_type: must be MD5"},
+		"sign_type lower case":           {edit: set(textField("sign_type", "md5")), says: "sign_type: must be MD5"},
+		"scene_type H5":                  {edit: set(textField("scene_type", "H5")), says: "scene_type: must be one of APP, WEB"},
+		"notify_url relative":            {edit: set(textField("notify_url", "/callback")), says: "notify_url:"},
+		"notify_url ftp":                 {edit: set(textField("notify_url", "ftp://shop/")), says: "notify_url:"},
+		"notify_url with user":           {edit: set(textField("notify_url", "http://a:b@shop/")), says: "notify_url:"},
+		"notify_url with fragment":       {edit: set(textField("notify_url", "http://shop/#x")), says: "notify_url:"},
+		"notify_url with empty fragment": {edit: set(textField("notify_url", "http://shop/#")), says: "notify_url:"},
+		"notify_url with a space":        {edit: set(textField("notify_url", "http://shop/a b")), says: "notify_url:"},
+		"notify_url not in ASCII":        {edit: set(textField("notify_url", "http://shop/商店")), says: "notify_url:"},
+		"notify_url with a quote":        {edit: set(textField("notify_url", `http://shop/"x`)), says: "notify_url:"},
+		"notify_url without host":        {edit: set(textField("notify_url", "http://:80/")), says: "notify_url:"},
+
+		"one more field in a title":        {edit: set(textField("title", "x&total=1")), says: "title: holds \"&name=\""},
+		"one more field in a notify_url":   {edit: set(textField("notify_url", "http://shop/?a=1&b=2")), says: "notify_url: holds \"&name=\""},
+		"one more field in an unknown one": {edit: set(textField("x", "&status=1")), says: "x: holds \"&name=\""},
+		"regrouped":                        {wire: regroupOrder, says: "store_no: holds \"&name=\""},
+		"name with a space":                {edit: set(textField("a b", "1")), says: "a name must be"},
+		"name with separators":             {edit: set(textField("x&y=1&z", "1")), says: "a name must be"},
+		"name not in ASCII":                {edit: set(textField("标题", "1")), says: "a name must be"},
+		"empty name":                       {edit: set(textField("", "1")), says: "a name must be"},
+		"empty name of nothing":            {edit: set(textField("", "")), says: "a name must be"},
+		"long name":                        {edit: set(textField(strings.Repeat("n", 65), "1")), says: "a name must be"},
+		"NUL":                              {edit: set(textField("title", "a\x00b")), says: "title: holds a control"},
+		"tab":                              {edit: set(textField("title", "a\tb")), says: "title: holds a control"},
+		"DEL":                              {edit: set(textField("title", "a\x7fb")), says: "title: holds a control"},
+		"C1":                               {edit: set(textField("title", "a\u0085b")), says: "title: holds a control"},
+		"U+FEFF":                           {edit: set(textField("title", "\uFEFFa")), says: "title: holds a control"},
+		"U+FEFF in an unknown field":       {edit: set(textField("x", "\uFEFFa")), says: "x: holds a control"},
+		"out_trade_no with a slash":        {edit: set(textField("out_trade_no", "T/1")), says: "out_trade_no: must be"},
+		"out_trade_no with a space":        {edit: set(textField("out_trade_no", " T1")), says: "out_trade_no: must be"},
+		"out_trade_no with a quote":        {edit: set(textField("out_trade_no", "T'1")), says: "out_trade_no: must be"},
+		"out_trade_no not in ASCII":        {edit: set(textField("out_trade_no", "订单1")), says: "out_trade_no: must be"},
+		"object inside":                    {edit: set(field{name: "detail", literal: "{}"}), says: "detail: a signed body holds no object"},
+		"array inside":                     {edit: set(field{name: "detail", literal: "[1]"}), says: "detail: a signed body holds no object"},
 
 		"wrong key":       {edit: func(d *draft) { d.appKey = "654321" }, says: "sign: does not fit"},
 		"lower-case sign": {wire: signWith(strings.ToLower), says: "sign: does not fit"},
@@ -148,6 +175,20 @@ func TestUnifiedOrderIsStrict(t *testing.T) {
 	assert.Empty(t, p.Trades(), "nothing of it made an order")
 }
 
+// regroupOrder folds a field into its neighbour in the text under the sign,
+// which stays the same.
+func regroupOrder(body []byte) []byte {
+	fields, _ := readDocument(body)
+	d := &draft{fields: fields}
+	before := canonical(d.fields)
+	d.set(textField("store_no", d.value("store_no")+"&title="+d.value("title")))
+	d.drop("title")
+	if canonical(d.fields) != before {
+		panic("not the same text")
+	}
+	return encodeJSON(d.fields)
+}
+
 func signWith(change func(string) string) func([]byte) []byte {
 	return func(body []byte) []byte {
 		fields, _ := readDocument(body)
@@ -193,7 +234,7 @@ func TestRepeatedOrder(t *testing.T) {
 
 func TestReadingsOfRequests(t *testing.T) {
 	p := testPlatform(t, PlatformConfig{Readings: Readings{
-		LowerCaseSign: true, AmountText: true, SceneTypes: []string{"H5"}, Limits: map[string]int{"title": 5},
+		LowerCaseSign: true, AmountText: true, AnyOutTradeNo: true, SceneTypes: []string{"H5"}, Limits: map[string]int{"title": 5},
 	}})
 	d := orderBody("T1", "https://shop.example/callback")
 	d.set(textField("amount", "990"))
@@ -201,7 +242,14 @@ func TestReadingsOfRequests(t *testing.T) {
 	d.set(textField("title", "五个汉字吧"))
 	a := postOrder(t, p, signWith(strings.ToLower)(d.signed()))
 	assert.Equal(t, http.StatusOK, a.status, a.body)
+	d.set(textField("out_trade_no", "订单 1/a"))
+	a = postOrder(t, p, d.signed())
+	assert.Equal(t, http.StatusOK, a.status, a.body)
+	d.set(textField("out_trade_no", "x&y=1"))
+	a = postOrder(t, p, d.signed())
+	assert.Contains(t, a.body, "out_trade_no: holds", "no knob for two readings")
 	d.set(textField("title", "六个汉字了吧"))
+	d.set(textField("out_trade_no", "T2"))
 	a = postOrder(t, p, d.signed())
 	assert.Contains(t, a.body, "title: is longer than 5")
 }
@@ -214,4 +262,19 @@ func TestSetAppKey(t *testing.T) {
 	d := orderBody("T1", "http://127.0.0.1:1/")
 	d.appKey = "rotated"
 	assert.Equal(t, http.StatusOK, postOrder(t, p, d.signed()).status)
+}
+
+// What looks like a separator and reads in one way only is no fault.
+func TestOrdersThatReadInOneWay(t *testing.T) {
+	p := testPlatform(t, PlatformConfig{})
+	for i, f := range []field{
+		textField("title", "Tom & Jerry = 2"), textField("title", "a&b"), textField("title", "a&=b"), textField("title", "a=b"), textField("title", "五折&买=送 🐈"),
+		textField("notify_url", "http://127.0.0.1:1/?a=1&b"), textField("notify_url", "http://127.0.0.1:1/%E5%95%86?a=%26b=1"),
+		textField(strings.Repeat("n", 64), "1"), textField("out_trade_no", "Aa0_-"),
+	} {
+		d := orderBody(fmt.Sprintf("T%d", i), "http://127.0.0.1:1/")
+		d.set(f)
+		a := postOrder(t, p, d.signed())
+		assert.Equal(t, http.StatusOK, a.status, "%s: %s", f.literal, a.body)
+	}
 }
