@@ -36,6 +36,12 @@ func TestNewNamesWhatIsWrong(t *testing.T) {
 		{"RedirectURI", func(c *Config) { c.RedirectURI = "https://shop.example/#a" }},
 		{"RedirectURI", func(c *Config) { c.RedirectURI = "https://:443/" }},
 		{"RedirectURI", func(c *Config) { c.RedirectURI = "https://shop.example/\r\n" }},
+		{"RedirectURI", func(c *Config) { c.RedirectURI = "https://shop.example/login" }},
+		{"RedirectURI", func(c *Config) { c.RedirectURI = "https://shop.example/login/session" }},
+		{"RedirectURI", func(c *Config) { c.RedirectURI = "https://shop.example/a/../return" }},
+		{"RedirectURI", func(c *Config) { c.RedirectURI = "https://shop.example//return" }},
+		{"AfterLogin", func(c *Config) { c.AfterLogin = "/login?x" }},
+		{"AfterLogin", func(c *Config) { c.RedirectURI = "https://shop.example" }},
 		{"AfterLogin", func(c *Config) { c.AfterLogin = "//evil.example" }},
 		{"AfterLogout", func(c *Config) { c.AfterLogout = "https://evil.example" }},
 		{"ReturnPaths", func(c *Config) { c.ReturnPaths = []string{"/a", "b"} }},
@@ -86,6 +92,16 @@ var returnPaths = []struct {
 	{"/a/.%2e", false},
 	{"/bad%zz", false},
 	{" /a", false},
+	{"/login", false},
+	{"/login?return=/a", false},
+	{"/login/", false},
+	{"/login/return?code=x", false},
+	{"/%6Cogin", false},
+	{"/login%2Fstate", false},
+	{"/logins", true},
+	{"/my/login", true},
+	{"/" + strings.Repeat("a", 255), true},
+	{"/" + strings.Repeat("a", 256), false},
 }
 
 func TestReturnPath(t *testing.T) {
@@ -97,7 +113,6 @@ func TestReturnPath(t *testing.T) {
 	br := b.browser()
 	assert.Equal(t, core.Refuse(400), br.get("/login?return=%2F%2Fevil.example"))
 	assert.Equal(t, core.Refuse(400), br.get("/login?return=/a&return=/b"))
-	assert.Empty(t, b.states())
 	state := br.start("?return=")
 	assert.Equal(t, "/", br.get("/login/return?code=code-ann&state="+state).Header.Get("Location"))
 }
@@ -110,6 +125,23 @@ func TestReturnPaths(t *testing.T) {
 	} {
 		assert.Equal(t, ok, b.login.mayReturnTo(path), path)
 	}
+}
+
+// The app sends the browser to RedirectURI, wherever that is.
+func TestRoutesServeTheRedirectURI(t *testing.T) {
+	b := setup(t, func(c *Config) { c.RedirectURI = "https://shop.example/Auth/%7Bvvchat%7D" })
+	assert.Empty(t, b.login.Routes().Check())
+	assert.Len(t, b.login.Routes(), 7)
+	br := b.browser()
+	assert.Equal(t, 303, br.get("/Auth/%7Bvvchat%7D?code=code-ann&state="+br.start("")).Status)
+	assert.Equal(t, 303, br.get("/login/return?code=code-bob&state="+br.start("")).Status, "a proxy may take a prefix away")
+	assert.Equal(t, "bob", br.session())
+	assert.Equal(t, 400, br.get("/login?return=/Auth/%7bvvchat%7D").Status)
+	assert.Len(t, setup(t).login.Routes(), 6)
+
+	b = setup(t, func(c *Config) { c.RedirectURI, c.AfterLogin = "https://shop.example", "/home" })
+	br = b.browser()
+	assert.Equal(t, "/home", br.get("/?code=code-ann&state="+br.start("")).Header.Get("Location"))
 }
 
 func FuzzReturnPath(f *testing.F) {

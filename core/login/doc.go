@@ -18,12 +18,26 @@
 //
 // # What it guards
 //
-// The protocol's state is optional; here it is not. It is random, lasts ten
-// minutes, works once (it is a journal record, removed by a versioned write
-// before the code is exchanged) and only in the browser that asked for it,
-// which proves itself by a cookie of its own. So nobody can be logged in as
-// somebody else by opening a link, and a code that leaks is of no use. The
-// path to come back to is local and named when the login starts.
+// The protocol's state is optional; here it is not. It is random, signed, lasts
+// ten minutes, works once (its use goes on record, by a versioned write, before
+// the code is exchanged) and only in the browser that asked for it, which
+// proves itself by a cookie of its own. So nobody can be logged in as somebody
+// else by opening a link. The path to come back to is local and named when the
+// login starts. Starting a login writes nothing, so that a flood of starts
+// fills no journal.
+//
+// # What it cannot guard
+//
+// A code is a bearer credential. The state ties a login to its browser; nothing
+// in the protocol ties the code to the state (there is no PKCE). Whoever gets
+// hold of a code before it is exchanged can start a login in a browser of their
+// own, hand that code in, and is logged in as its user; only a code of a consent
+// to another scope is refused. So keep codes from leaking: https, no query in
+// the logs of proxies for the path of RedirectURI, no foreign scripts where the
+// code arrives. [Login.Return] answers with a redirect that leaves no trace of
+// it, and a code works once.
+//
+// # Sessions
 //
 // The session cookie is HttpOnly, SameSite=Lax, on https also Secure with the
 // __Host- prefix, and signed with HMAC-SHA256; keys can be rotated. It holds

@@ -19,7 +19,7 @@ func ExampleNew() {
 	client, err := vvchat.New(vvchat.Config{
 		BaseURL: "https://open.example",
 		AppID:   "qyxd930ea5d5a258f4f",
-		AppKeys: core.Secrets("the app_key that was issued"),
+		AppKeys: core.Secrets("the-app_key-that-was-issued"),
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -47,7 +47,7 @@ func ExampleNew() {
 type ming struct{}
 
 func (ming) ExchangeCode(context.Context, string) (vvchat.Token, error) {
-	return vvchat.Token{OpenID: "OPENID", Token: core.NewSecret("TOKEN")}, nil
+	return vvchat.Token{OpenID: "OPENID", Scope: vvchat.ScopeUserInfo, Token: core.NewSecret("TOKEN")}, nil
 }
 
 func (ming) Profile(context.Context, core.Secret) (vvchat.Profile, error) {

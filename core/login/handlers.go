@@ -16,22 +16,20 @@ import (
 
 // Start handles GET /login: it makes a state, binds it to the browser and
 // sends that to the app's consent screen with 302. ?return= names the local
-// path that the login ends at; one that is not local, or not allowed, is 400.
-// A store that fails is 503.
+// path that the login ends at, 256 bytes at most; one that is not local, not
+// allowed, or a path of the login itself is 400. The platform sees it, inside
+// of the state. Nothing is written.
 func (l *Login) Start(ctx context.Context, r *core.Request) *core.Response {
-	return l.handle(ctx, r, "login.Start", http.MethodGet, func(ctx context.Context) (*core.Response, error) {
+	return l.handle(ctx, r, "login.Start", http.MethodGet, func(context.Context) (*core.Response, error) {
 		query, err := readQuery(r)
 		if err != nil {
 			return nil, err
 		}
-		returnTo := l.cfg.AfterLogin
-		if want := query.Get("return"); want != "" {
-			if !l.mayReturnTo(want) {
-				return nil, refuse(http.StatusBadRequest, "return is not a path that a login may end at")
-			}
-			returnTo = want
+		returnTo := query.Get("return")
+		if returnTo != "" && !l.mayReturnTo(returnTo) {
+			return nil, refuse(http.StatusBadRequest, "return is not a path that a login may end at")
 		}
-		state, cookie, err := l.issue(ctx, r, returnTo)
+		state, cookie, err := l.issue(r, returnTo)
 		if err != nil {
 			return nil, err
 		}
@@ -44,8 +42,8 @@ func (l *Login) Start(ctx context.Context, r *core.Request) *core.Response {
 // browser: {"app_id": …, "scope": …, "state": …}. The page hands the code to
 // [Login.HandIn].
 func (l *Login) State(ctx context.Context, r *core.Request) *core.Response {
-	return l.handle(ctx, r, "login.State", http.MethodGet, func(ctx context.Context) (*core.Response, error) {
-		state, cookie, err := l.issue(ctx, r, l.cfg.AfterLogin)
+	return l.handle(ctx, r, "login.State", http.MethodGet, func(context.Context) (*core.Response, error) {
+		state, cookie, err := l.issue(r, "")
 		if err != nil {
 			return nil, err
 		}
@@ -60,11 +58,12 @@ func (l *Login) State(ctx context.Context, r *core.Request) *core.Response {
 }
 
 // Return handles GET /login/return, where the app sends the browser: with
-// code and state, or with an err_code other than 0 when the user said no,
-// which [Config.Declined] answers.
+// code and state, or with an err_code other than 0 and 200 when the user said
+// no, which [Config.Declined] answers.
 //
-// A state that is missing, unknown, used, too old or another browser's is 400;
-// so is a code that the platform refuses. A platform that is not reached, or
+// A state that is missing, forged, used, too old or another browser's is 400;
+// so is a code that the platform refuses, or that stands for a consent to
+// another scope. A platform that is not reached, or
 // makes no sense, is 503, and so is a store that fails: the user starts again.
 // Else the session cookie is set, and 303 leads to where the login ends.
 func (l *Login) Return(ctx context.Context, r *core.Request) *core.Response {
@@ -73,13 +72,10 @@ func (l *Login) Return(ctx context.Context, r *core.Request) *core.Response {
 		if err != nil {
 			return nil, err
 		}
-		if code := query.Get("err_code"); code != "" && code != "0" {
-			// The state is of no more use. It may also be absent: the page
-			// does not say that a "no" comes with it.
-			_, _ = l.consume(ctx, r, query.Get("state"))
+		session, cookie, err := l.finish(ctx, r, "login.Return", consent{query.Get("code"), query.Get("state"), query.Get("err_code")})
+		if err == ErrDeclined {
 			return l.cfg.Declined.Handle(ctx, r), nil
 		}
-		session, cookie, err := l.finish(ctx, r, "login.Return", query.Get("code"), query.Get("state"))
 		if err != nil {
 			return nil, err
 		}
@@ -88,10 +84,11 @@ func (l *Login) Return(ctx context.Context, r *core.Request) *core.Response {
 }
 
 // HandIn handles POST /login/code, JSON {"code": …, "state": …}: what a page
-// inside the app got from vvchat.call("auth", …); other members are ignored.
-// The rules are those of [Login.Return]. The answer is 200 with the session as
-// JSON: {"open_id": …, "nickname": …, "issued_at": …, "expires_at": …}. A
-// request from another site is 403.
+// inside the app got from vvchat.call("auth", …), with err_code if there is
+// one; other members are ignored. The rules are those of [Login.Return], but a
+// user who said no is 403. The answer is 200 with the session as JSON:
+// {"open_id": …, "nickname": …, "issued_at": …, "expires_at": …}. A request
+// from another site is 403, too.
 func (l *Login) HandIn(ctx context.Context, r *core.Request) *core.Response {
 	return l.handle(ctx, r, "login.HandIn", http.MethodPost, func(ctx context.Context) (*core.Response, error) {
 		if err := l.checkOrigin(r); err != nil {
@@ -104,13 +101,17 @@ func (l *Login) HandIn(ctx context.Context, r *core.Request) *core.Response {
 			return nil, refuse(http.StatusRequestEntityTooLarge, "the body is larger than a code and a state")
 		}
 		var in struct {
-			Code  string `json:"code"`
-			State string `json:"state"`
+			Code    string      `json:"code"`
+			State   string      `json:"state"`
+			ErrCode json.Number `json:"err_code"` // quoted ones too
 		}
 		if err := json.Unmarshal(r.Body, &in); err != nil {
 			return nil, refuse(http.StatusBadRequest, "the body is not an object with code and state")
 		}
-		session, cookie, err := l.finish(ctx, r, "login.HandIn", in.Code, in.State)
+		session, cookie, err := l.finish(ctx, r, "login.HandIn", consent{in.Code, in.State, in.ErrCode.String()})
+		if err == ErrDeclined {
+			return core.Refuse(http.StatusForbidden), nil // a page's script reads it: no place for a page
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -150,9 +151,16 @@ type finished struct {
 	returnTo string
 }
 
+// consent is what the app made of a user's answer.
+type consent struct{ code, state, errCode string }
+
+// agreed reports whether the user said yes: the links write 0 for it, the
+// JSSDK 200 or nothing.
+func (c consent) agreed() bool { return c.errCode == "" || c.errCode == "0" || c.errCode == "200" }
+
 // finish uses the state up, then exchanges the code, and returns the session
 // with its cookie.
-func (l *Login) finish(ctx context.Context, r *core.Request, name, code, state string) (_ finished, cookie core.HeaderField, err error) {
+func (l *Login) finish(ctx context.Context, r *core.Request, name string, in consent) (_ finished, cookie core.HeaderField, err error) {
 	ctx, ended := core.Observe(ctx, l.cfg.Observer, core.Work{Kind: "login", Name: name})
 	defer func() {
 		if p := recover(); p != nil {
@@ -161,16 +169,28 @@ func (l *Login) finish(ctx context.Context, r *core.Request, name, code, state s
 		}
 		ended(err)
 	}()
-	if code == "" || len(code) > 512 {
+	if !in.agreed() {
+		// The state must not serve another code. It may also be absent: the
+		// protocol does not say that a "no" comes with one.
+		if _, err := l.consume(ctx, r, in.state); err != nil && in.state != "" {
+			l.cfg.Logger.WarnContext(ctx, "the state of a declined login was not used up", "handler", name, "reason", err.Error())
+		}
+		return finished{}, cookie, ErrDeclined
+	}
+	if in.code == "" || len(in.code) > 512 {
 		return finished{}, cookie, refuse(http.StatusBadRequest, "no code, or one that is too long")
 	}
-	returnTo, err := l.consume(ctx, r, state)
+	returnTo, err := l.consume(ctx, r, in.state)
 	if err != nil {
 		return finished{}, cookie, err
 	}
-	token, err := l.cfg.Platform.ExchangeCode(ctx, code)
+	token, err := l.cfg.Platform.ExchangeCode(ctx, in.code)
 	if err != nil {
 		return finished{}, cookie, platformError(err)
+	}
+	if token.Scope != l.cfg.Scope {
+		// Nothing ties a code to a state, but at least it is of such a consent.
+		return finished{}, cookie, refuse(http.StatusBadRequest, fmt.Sprintf("the code is of a consent to the scope %.64q", token.Scope))
 	}
 	if !isOpenID(token.OpenID) {
 		return finished{}, cookie, &core.Error{Op: name, Code: core.CodeUnknown, Err: errors.New("the platform's open_id is not an identifier")}
@@ -187,7 +207,7 @@ func (l *Login) finish(ctx context.Context, r *core.Request, name, code, state s
 	if l.cfg.OnLogin != nil {
 		if err := l.cfg.OnLogin(ctx, token, profile); err != nil {
 			if core.CodeOf(err) == core.CodeMismatch {
-				return finished{}, cookie, refuse(http.StatusForbidden, err.Error())
+				return finished{}, cookie, &refusal{status: http.StatusForbidden, err: err}
 			}
 			return finished{}, cookie, fmt.Errorf("OnLogin: %w", err)
 		}
@@ -205,7 +225,7 @@ func (l *Login) finish(ctx context.Context, r *core.Request, name, code, state s
 func platformError(err error) error {
 	code := core.CodeOf(err)
 	if (code == core.CodeRefused || code == core.CodeInvalid) && !core.Retryable(err) {
-		return refuse(http.StatusBadRequest, err.Error())
+		return &refusal{status: http.StatusBadRequest, err: err}
 	}
 	return err
 }
@@ -221,26 +241,43 @@ func isOpenID(s string) bool {
 	return s != "" && len(s) <= 128
 }
 
-// checkOrigin refuses a request that a page of another site sent. Browsers say
-// where a POST comes from; what says nothing is no browser, and has no cookie
-// of a user's.
+// checkOrigin refuses a request that a page of another site sent.
 func (l *Login) checkOrigin(r *core.Request) error {
-	switch r.Header.Get("Sec-Fetch-Site") {
-	case "same-origin", "none":
-		return nil
-	case "":
-	default:
+	if !l.sameOrigin(r) {
 		return refuse(http.StatusForbidden, "a page of another site sent it")
 	}
-	origin := r.Header.Get("Origin")
-	if origin == "" || origin == l.origin {
-		return nil
+	return nil
+}
+
+// sameOrigin reports whether r came from a page of this site, or from no page.
+// Browsers say where a POST comes from; what says nothing is no browser, and
+// has no cookie of a user's.
+func (l *Login) sameOrigin(r *core.Request) bool {
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "same-origin", "none":
+		return true
+	case "":
+	default:
+		return false
+	}
+	raw := r.Header.Get("Origin")
+	if raw == "" {
+		return true
+	}
+	from, err := url.Parse(raw)
+	if err != nil || from.Host == "" || from.Scheme != l.redirect.Scheme {
+		return false
 	}
 	// The site may have more names than the one in RedirectURI.
-	if u, err := url.Parse(origin); err == nil && u.Host != "" && strings.EqualFold(u.Host, r.Header.Get("Host")) {
-		return nil
-	}
-	return refuse(http.StatusForbidden, "a page of another site sent it")
+	host := authority(from.Scheme, from.Host)
+	return host == authority(l.redirect.Scheme, l.redirect.Host) || host == authority(from.Scheme, r.Header.Get("Host"))
+}
+
+// authority returns host in the one spelling that can be compared: lower case,
+// without the scheme's own port.
+func authority(scheme, host string) string {
+	port := map[string]string{"http": ":80", "https": ":443"}[scheme]
+	return strings.TrimSuffix(strings.ToLower(host), port)
 }
 
 // readQuery reads the query. A parameter of ours that stands twice is refused:

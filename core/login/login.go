@@ -1,8 +1,10 @@
 package login
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -46,20 +48,24 @@ type Config struct {
 	AppID string
 	// Platform exchanges codes. Required.
 	Platform Platform
-	// Store keeps the states of logins that are under way, as records
-	// "state/…". Required. They carry a due time, so that a sweep finds them
-	// when they are over; a program without one calls [Login.Purge].
+	// Store keeps which states were used, as records "state/…" that stay for a
+	// quarter of an hour. Required, and one for all processes of the site. The
+	// records carry a due time, so that a sweep finds them; a program without
+	// one calls [Login.Purge].
 	Store journal.Store
-	// CookieKeys sign the session cookie: the first signs, all verify. At
-	// least one, each of [MinKeyLength] random bytes or more. To rotate, put
-	// the new key first and drop the old one a SessionTTL later.
+	// CookieKeys sign the session cookie and the states: the first signs, all
+	// verify. At least one, each of [MinKeyLength] random bytes or more, the
+	// same in all processes of the site. To rotate, put the new key behind the
+	// old one everywhere, then first, and drop the old one a SessionTTL later.
 	CookieKeys []core.Secret
 	// RedirectURI is the public address of [Login.Return], exactly as
-	// registered: https, without query and fragment. Plain http is taken for a
-	// loopback host alone; cookies are then not Secure. Required.
+	// registered: https, without query and fragment, of a path of its own that
+	// [Login.Routes] serves. Plain http is taken for a loopback host alone;
+	// cookies are then not Secure. Required.
 	RedirectURI string
 
-	// Scope is what users are asked for; "" is vvchat.ScopeUserInfo.
+	// Scope is what users are asked for; "" is vvchat.ScopeUserInfo. A code of
+	// a consent to another scope logs nobody in.
 	Scope string
 	// Link returns where [Login.Start] sends the browser; nil is
 	// vvchat.LoginLink, the link into the app.
@@ -70,10 +76,13 @@ type Config struct {
 	// AfterLogout is the local path that a logout ends at; "" is "/".
 	AfterLogout string
 	// ReturnPaths are the paths that ?return= may name: exact, or with a "/"
-	// at the end everything below. Empty is every path of this site.
+	// at the end everything below. Empty is every path of this site. The
+	// login's own paths are never among them.
 	ReturnPaths []string
-	// Declined answers when the user said no, which is no error; nil is 200
-	// with a short text.
+	// Declined answers when the app sends the browser back and the user said
+	// no, which is no error; nil is 200 with a short text. Anybody can make
+	// such a request, with no state and any query: believe nothing in it, and
+	// change nothing.
 	Declined core.Handler
 	// OnLogin is called with what the platform said before the session is
 	// made: the place to keep the token or a customer's row. An error with
@@ -101,18 +110,26 @@ type Config struct {
 	// Logger takes the reasons that outsiders are not told; nil discards. No
 	// state, code, token or cookie reaches it.
 	Logger *slog.Logger
-	// Observer is told of every login that comes back; nil is nobody.
+	// Observer is told of every login that comes back; one that the user
+	// declined ends with [ErrDeclined]. nil is nobody.
 	Observer core.Observer
 }
 
 // Login is the login of one app. It is safe for use by many goroutines.
 type Login struct {
 	cfg           Config
-	origin        string // of RedirectURI
+	redirect      *url.URL // RedirectURI
+	returnPath    string   // of RedirectURI, as sent
 	secure        bool
 	sessionCookie string
 	browserCookie string
 }
+
+// ErrDeclined is how a login ends in which the user said no.
+var ErrDeclined error = &core.Error{Op: "login", Code: core.CodeRefused, Err: errors.New("the user did not agree")}
+
+// startPath is where [Login.Start] is; the other paths are below.
+const startPath = "/login"
 
 // New checks cfg and returns a Login. It calls nobody. Its errors have
 // core.CodeInvalid and name the field.
@@ -142,22 +159,10 @@ func New(cfg Config) (*Login, error) {
 		return nil, err
 	}
 	setDefaults(&cfg)
-	for name, path := range map[string]string{"AfterLogin": cfg.AfterLogin, "AfterLogout": cfg.AfterLogout} {
-		if !isLocalPath(path) {
-			return nil, core.Invalid(op, name+" must be a path of this site, such as /orders")
-		}
-	}
-	for _, path := range cfg.ReturnPaths {
-		if !isLocalPath(path) || strings.ContainsAny(path, "?#") {
-			return nil, core.Invalid(op, fmt.Sprintf("ReturnPaths must hold paths of this site such as /orders or /orders/, not %q", path))
-		}
-	}
-	if !isCookieName(cfg.CookieName) {
-		return nil, core.Invalid(op, "CookieName must be made of A-Z, a-z, 0-9, _ and -")
-	}
 	l := &Login{
 		cfg:           cfg,
-		origin:        redirect.Scheme + "://" + redirect.Host,
+		redirect:      redirect,
+		returnPath:    cmp.Or(redirect.EscapedPath(), "/"),
 		secure:        redirect.Scheme == "https",
 		sessionCookie: cfg.CookieName,
 		browserCookie: cfg.CookieName + "_login",
@@ -167,6 +172,29 @@ func New(cfg Config) (*Login, error) {
 		// no neighbouring subdomain can plant one.
 		l.sessionCookie = "__Host-" + l.sessionCookie
 		l.browserCookie = "__Host-" + l.browserCookie
+	}
+	switch l.returnPath {
+	case startPath, "/login/state", "/login/session":
+		return nil, core.Invalid(op, "RedirectURI (redirect_uri) must have a path of its own, such as /login/return")
+	}
+	if !isLocalPath(l.returnPath) {
+		return nil, core.Invalid(op, "RedirectURI (redirect_uri) must have a path that browsers leave as it is, of 256 bytes at most")
+	}
+	for name, path := range map[string]string{"AfterLogin": cfg.AfterLogin, "AfterLogout": cfg.AfterLogout} {
+		if !isLocalPath(path) {
+			return nil, core.Invalid(op, name+" must be a path of this site, such as /orders")
+		}
+	}
+	if l.isOwnPath(cfg.AfterLogin) {
+		return nil, core.Invalid(op, "AfterLogin must not be a path of the login itself")
+	}
+	for _, path := range cfg.ReturnPaths {
+		if !isLocalPath(path) || strings.ContainsAny(path, "?#") {
+			return nil, core.Invalid(op, fmt.Sprintf("ReturnPaths must hold paths of this site such as /orders or /orders/, not %q", path))
+		}
+	}
+	if !isCookieName(cfg.CookieName) {
+		return nil, core.Invalid(op, "CookieName must be made of A-Z, a-z, 0-9, _ and -")
 	}
 	return l, nil
 }
@@ -215,16 +243,21 @@ func parseRedirectURI(op, raw string) (*url.URL, error) {
 	if err != nil || u.Hostname() == "" || u.User != nil || strings.ContainsAny(raw, "?#") {
 		return nil, core.Invalid(op, "RedirectURI (redirect_uri) must be an address such as https://shop.example/login/return, without user, query or fragment")
 	}
-	if u.Scheme != "https" && (u.Scheme != "http" || !outward.IsLoopback(u.Hostname())) {
+	if u.Scheme != "https" && (u.Scheme != "http" || !outward.IsLoopback(strings.ToLower(u.Hostname()))) {
 		return nil, core.Invalid(op, "RedirectURI (redirect_uri) must begin with https://; http is for loopback alone")
 	}
 	return u, nil
 }
 
-// Routes returns all handlers, at the paths that the package comment lists.
-// RedirectURI must lead to /login/return then.
+// Routes returns all handlers, at the paths that the package comment lists,
+// and [Login.Return] at the path of RedirectURI too if that is another.
+//
+// The handlers answer their own method alone: HEAD, which a route for GET
+// brings along, is 405. A preview of a link must not use up a state.
 func (l *Login) Routes() core.Routes {
 	return core.Routes{
+		"GET " + l.returnPath: core.HandlerFunc(l.Return),
+
 		"GET /login":         core.HandlerFunc(l.Start),
 		"GET /login/return":  core.HandlerFunc(l.Return),
 		"GET /login/state":   core.HandlerFunc(l.State),
@@ -237,12 +270,15 @@ func (l *Login) Routes() core.Routes {
 // refusal is a request that must not be sent again as it is.
 type refusal struct {
 	status int
-	reason string
+	err    error
 }
 
-func (e *refusal) Error() string { return e.reason }
+func (e *refusal) Error() string { return e.err.Error() }
+func (e *refusal) Unwrap() error { return e.err }
 
-func refuse(status int, reason string) error { return &refusal{status: status, reason: reason} }
+func refuse(status int, reason string) error {
+	return &refusal{status: status, err: &core.Error{Code: core.CodeInvalid, Err: errors.New(reason)}}
+}
 
 // handle runs a handler under its method and its deadline, and makes an
 // answer of whatever goes wrong: a refusal's status, else 503. Panics of the
@@ -266,7 +302,7 @@ func (l *Login) handle(ctx context.Context, r *core.Request, name, method string
 		return resp
 	}
 	if refused, ok := err.(*refusal); ok {
-		l.cfg.Logger.WarnContext(ctx, "login refused", "handler", name, "reason", refused.reason)
+		l.cfg.Logger.WarnContext(ctx, "login refused", "handler", name, "reason", refused.Error())
 		return core.Refuse(refused.status)
 	}
 	if err == nil {

@@ -41,13 +41,8 @@ func TestLoginByTheLink(t *testing.T) {
 	assert.Empty(t, cookie.Domain)
 	assert.Equal(t, 600, cookie.MaxAge)
 
-	records := b.states()
-	require.Len(t, records, 1)
-	assert.Equal(t, b.now.Add(10*time.Minute), records[0].Expires)
-	assert.Equal(t, records[0].Expires, records[0].Due)
-	for _, secret := range []string{state, cookie.Value} {
-		assert.NotContains(t, records[0].ID+string(records[0].Body), secret, "the journal must not hold what finishes a login")
-	}
+	assert.NotContains(t, state, cookie.Value, "the state must not show what proves the browser")
+	assert.Empty(t, b.states(), "nothing is written before somebody comes back")
 
 	assert.Empty(t, br.session())
 	resp = br.get("/login/return?code=code-ann&state=" + state)
@@ -61,7 +56,12 @@ func TestLoginByTheLink(t *testing.T) {
 	assert.True(t, cookie.HttpOnly && cookie.Secure)
 	assert.Equal(t, http.SameSiteLaxMode, cookie.SameSite)
 	assert.Equal(t, 7*24*60*60, cookie.MaxAge)
-	assert.Empty(t, b.states(), "the state is used up")
+
+	records := b.states()
+	require.Len(t, records, 1)
+	assert.Equal(t, b.now.Add(15*time.Minute), records[0].Expires, "kept for longer than the state lasts")
+	assert.Equal(t, records[0].Expires, records[0].Due)
+	assert.Empty(t, records[0].Body)
 
 	resp = br.get("/login/session")
 	assert.JSONEq(t, `{"open_id":"ann","nickname":"小明","issued_at":"2026-08-01T12:00:00Z","expires_at":"2026-08-08T12:00:00Z"}`, string(resp.Body))
@@ -116,7 +116,18 @@ func TestReturnRefuses(t *testing.T) {
 			return "code=code-ann&state=ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 		}},
 		{"state in lower case", func(_ *bundle, _ *browser, s string) string { return "code=code-ann&state=" + strings.ToLower(s) }},
-		{"state cut", func(_ *bundle, _ *browser, s string) string { return "code=code-ann&state=" + s[:25] }},
+		{"state cut", func(_ *bundle, _ *browser, s string) string { return "code=code-ann&state=" + s[:len(s)-1] }},
+		{"state too long", func(_ *bundle, _ *browser, s string) string {
+			return "code=code-ann&state=" + strings.Repeat(s, 10)
+		}},
+		{"state with a line break", func(_ *bundle, _ *browser, s string) string { return "code=code-ann&state=" + s + "%0A" }},
+		{"another app's state", func(b *bundle, br *browser, _ string) string {
+			other := *b
+			cfg := b.cfg
+			cfg.AppID = "qyxother"
+			other.login, _ = New(cfg)
+			return "code=code-ann&state=" + (&browser{b: &other, cookies: br.cookies}).start("")
+		}},
 		{"state with a path", func(*bundle, *browser, string) string { return "code=code-ann&state=../../../p/ABCDEFGHIJKLMN" }},
 		{"two states", func(_ *bundle, _ *browser, s string) string { return "code=code-ann&state=" + s + "&state=" + s }},
 		{"two codes", func(_ *bundle, _ *browser, s string) string { return "code=code-ann&code=code-bob&state=" + s }},
@@ -150,6 +161,7 @@ func TestReturnRefuses(t *testing.T) {
 			assert.Equal(t, core.Refuse(400), resp)
 			assert.Empty(t, br.session())
 			assert.Zero(t, b.platform.exchanges)
+			assert.Empty(t, b.states(), "nothing is written for a stranger")
 			assert.Contains(t, b.log.String(), "login refused")
 			assert.NotContains(t, b.log.String(), state)
 			assert.NotContains(t, b.log.String(), "code-ann")
@@ -231,11 +243,11 @@ func TestAStrangeProofIsReplaced(t *testing.T) {
 	b := setup(t)
 	br := b.browser()
 	for _, strange := range []string{"", "short", strings.Repeat("a", 26), strings.Repeat("A", 27)} {
+		b.platform.users["code-"+strange] = "ann"
 		br.cookies[b.login.browserCookie] = strange
 		state := br.start("")
-		assert.True(t, isRandomText(br.cookies[b.login.browserCookie]))
-		assert.Equal(t, 1, len(b.states()))
-		br.get("/login/return?err_code=1&state=" + state)
+		assert.True(t, isProof(br.cookies[b.login.browserCookie]))
+		assert.Equal(t, 303, br.get("/login/return?code=code-"+strange+"&state="+state).Status)
 	}
 }
 
@@ -255,6 +267,8 @@ func TestHandInRefuses(t *testing.T) {
 		{"text", "text/plain", good, nil, 415},
 		{"no type", "", good, nil, 415},
 		{"not JSON", "application/json", "code=code-ann", nil, 400},
+		{"err_code of no kind", "application/json", `{"err_code":[400],` + good[1:], nil, 400},
+		{"http", "application/json", good, []core.HeaderField{origin("http://shop.example")}, 403},
 		{"two documents", "application/json", good + good, nil, 400},
 		{"numbers", "application/json", `{"code":1,"state":2}`, nil, 400},
 		{"array", "application/json", `["code"]`, nil, 400},
@@ -274,6 +288,7 @@ func TestHandInRefuses(t *testing.T) {
 		})
 	}
 	assert.Zero(t, b.platform.exchanges)
+	assert.Empty(t, b.states())
 	assert.Equal(t, 400, b.browser().post("/login/code", "application/json", good).Status, "another browser")
 	assert.Equal(t, 200, br.post("/login/code", "application/json", good, origin("https://shop.example"), fetch("same-origin")).Status)
 }
@@ -301,11 +316,49 @@ func TestLogout(t *testing.T) {
 // A site that is reached by another name than the one in RedirectURI.
 func TestOriginOfTheHost(t *testing.T) {
 	b := setup(t)
-	for host, status := range map[string]int{"www.shop.example": 303, "other.example": 403} {
+	for _, c := range []struct {
+		host, origin string
+		status       int
+	}{
+		{"www.shop.example", "https://www.shop.example", 303},
+		{"WWW.shop.example:443", "https://www.shop.example", 303},
+		{"www.shop.example", "https://www.shop.example:443", 303},
+		{"www.shop.example:8443", "https://www.shop.example:8443", 303},
+		{"10.0.0.7:8080", "https://shop.example", 303}, // behind a proxy that has a name of its own for us
+		{"other.example", "https://www.shop.example", 403},
+		{"www.shop.example", "http://www.shop.example", 403},
+		{"shop.example", "http://shop.example", 403},
+		{"shop.example:443", "http://shop.example:443", 403},
+		{"www.shop.example", "https://www.shop.example:8443", 403},
+		{"www.shop.example:80", "https://www.shop.example", 403},
+		{"", "https://", 403},
+		{"", "https:///", 403},
+		{"", "null", 403},
+	} {
 		resp := b.login.Logout(t.Context(), &core.Request{Method: "POST", Path: "/", Header: core.Header{
-			{Name: "Host", Value: host}, {Name: "Origin", Value: "https://www.shop.example"},
+			{Name: "Host", Value: c.host}, {Name: "Origin", Value: c.origin},
 		}})
-		assert.Equal(t, status, resp.Status, host)
+		assert.Equal(t, c.status, resp.Status, "%s to %q", c.origin, c.host)
+	}
+}
+
+// A RedirectURI in another spelling than browsers give an origin.
+func TestOriginOfTheRedirectURI(t *testing.T) {
+	for redirect, origin := range map[string]string{
+		"HTTPS://Shop.Example/login/return":      "https://shop.example",
+		"https://shop.example:443/login/return":  "https://shop.example",
+		"https://shop.example:8443/login/return": "https://shop.example:8443",
+		"http://127.0.0.1:80/login/return":       "http://127.0.0.1",
+		"http://[::1]:8700/login/return":         "http://[::1]:8700",
+		"http://LOCALHOST:8700/login/return":     "http://localhost:8700",
+		"https://shop.example.:443/x/return%2F":  "https://shop.example.",
+	} {
+		b := setup(t, func(c *Config) { c.RedirectURI = redirect })
+		logout := func(origin string) int {
+			return b.login.Logout(t.Context(), &core.Request{Method: "POST", Path: "/", Header: core.Header{{Name: "Origin", Value: origin}}}).Status
+		}
+		assert.Equal(t, 303, logout(origin), redirect)
+		assert.Equal(t, 403, logout(origin+"0"), redirect)
 	}
 }
 
@@ -327,20 +380,23 @@ func TestMethods(t *testing.T) {
 func TestPurge(t *testing.T) {
 	b := setup(t)
 	for range 150 {
-		b.browser().start("")
+		br := b.browser()
+		br.get("/login/return?err_code=400&state=" + br.start(""))
 	}
 	b.now = b.now.Add(5 * time.Minute)
 	fresh := b.browser()
 	state := fresh.start("")
+	require.Equal(t, 303, fresh.get("/login/return?code=code-ann&state="+state).Status)
 	removed, err := b.login.Purge(t.Context())
 	require.NoError(t, err)
 	assert.Zero(t, removed)
 
-	b.now = b.now.Add(5 * time.Minute)
+	b.now = b.now.Add(StateTTL)
 	removed, err = b.login.Purge(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, 150, removed)
-	assert.Equal(t, 303, fresh.get("/login/return?code=code-ann&state="+state).Status)
+	assert.Len(t, b.states(), 1)
+	assert.Equal(t, 400, fresh.get("/login/return?code=code-bob&state="+state).Status, "too old, before its record goes")
 
 	ctx, stop := context.WithCancel(t.Context())
 	stop()

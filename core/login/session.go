@@ -101,16 +101,33 @@ func (l *Login) unseal(value string) (Session, error) {
 	return s, nil
 }
 
-// mac signs text for this app and this use: a cookie of another app under the
-// same key, whose open_ids name other people, does not verify here.
 func (l *Login) mac(key core.Secret, text string) string {
+	return base64.RawURLEncoding.EncodeToString(l.sum(key, "session", text))
+}
+
+// sum signs text for this app and one use: a cookie of another app under the
+// same key, whose open_ids name other people, does not verify here, and no
+// state is taken for a session.
+func (l *Login) sum(key core.Secret, use, text string) []byte {
 	h := hmac.New(sha256.New, []byte(key.Reveal()))
-	h.Write([]byte("imprest/login/session\x00" + l.cfg.AppID + "\x00" + text))
-	return base64.RawURLEncoding.EncodeToString(h.Sum(nil))
+	h.Write([]byte("imprest/login/" + use + "\x00" + l.cfg.AppID + "\x00" + text))
+	return h.Sum(nil)
 }
 
 // FromRequest returns the session of r, or an error that is [ErrNoSession].
+//
+// A request that may change something (any method but GET, HEAD and OPTIONS)
+// has none if a page of another site sent it, a neighbouring subdomain's
+// included: browsers tell by Sec-Fetch-Site or Origin. So a GET must change
+// nothing.
 func (l *Login) FromRequest(r *core.Request) (Session, error) {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions:
+	default:
+		if !l.sameOrigin(r) {
+			return Session{}, errForeign
+		}
+	}
 	err := fmt.Errorf("%w: there is no cookie", ErrNoSession)
 	for _, value := range cookieValues(r, l.sessionCookie) {
 		var s Session
@@ -121,13 +138,20 @@ func (l *Login) FromRequest(r *core.Request) (Session, error) {
 	return Session{}, err
 }
 
-// Require returns a handler that calls next if the request has a session,
-// which next finds with [FromContext], and else answers 401 with
-// core.RefusedText.
+// errForeign is why a request of another site's page has no session.
+var errForeign = fmt.Errorf("%w: a page of another site sent the request", ErrNoSession)
+
+// Require returns a handler that calls next if the request has a session (see
+// [Login.FromRequest]), which next finds with [FromContext]. It answers 403 if
+// a page of another site sent a request that may change something, and 401 if
+// there is no session, both with core.RefusedText.
 func (l *Login) Require(next core.Handler) core.Handler {
 	return core.HandlerFunc(func(ctx context.Context, r *core.Request) *core.Response {
 		s, err := l.FromRequest(r)
-		if err != nil {
+		switch {
+		case errors.Is(err, errForeign):
+			return core.Refuse(http.StatusForbidden)
+		case err != nil:
 			return core.Refuse(http.StatusUnauthorized)
 		}
 		return next.Handle(NewContext(ctx, s), r)
@@ -149,15 +173,16 @@ func FromContext(ctx context.Context) (Session, bool) {
 	return s, ok
 }
 
-// tidy keeps at most limit characters of s, and drops those that are not
-// printed.
+// tidy keeps at most limit characters of s, and drops those that do not show
+// or that change how others show: breaks, controls, marks that turn the
+// direction of a line, characters of no width.
 func tidy(s string, limit int) string {
 	var text strings.Builder
 	for _, r := range strings.ToValidUTF8(s, "") {
 		if limit == 0 {
 			break
 		}
-		if unicode.IsControl(r) {
+		if !unicode.IsPrint(r) {
 			continue
 		}
 		text.WriteRune(r)

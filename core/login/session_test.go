@@ -3,6 +3,7 @@ package login
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -50,6 +51,9 @@ func TestSessionOfGreatestSize(t *testing.T) {
 func TestNicknameIsTidied(t *testing.T) {
 	s := setup(t).login.newSession("ann", "a\r\nb\x00\x1b[31m\u0085\xffc"+strings.Repeat("微", 100))
 	assert.Equal(t, "ab[31mc"+strings.Repeat("微", 57), s.Nickname)
+	// What turns the line, shows nothing, or breaks it in a script.
+	s = setup(t).login.newSession("ann", "\ufeffa\u202eb\u2066c\u200bd\u2028e f\u00adg\u3000é😀")
+	assert.Equal(t, "abcde fgé😀", s.Nickname)
 }
 
 // No bit of the cookie can be flipped, cut off or added.
@@ -79,7 +83,7 @@ func TestSessionBitFlips(t *testing.T) {
 func FuzzSession(f *testing.F) {
 	l, err := New(Config{
 		AppID: "qyxapp", Platform: &platform{}, Store: &failing{}, CookieKeys: core.Secrets(testKey),
-		RedirectURI: "https://shop.example/", Now: func() time.Time { return time.Unix(1_785_000_000, 0) },
+		RedirectURI: "https://shop.example/login/return", Now: func() time.Time { return time.Unix(1_785_000_000, 0) },
 	})
 	require.NoError(f, err)
 	genuine := sealed(f, l)
@@ -178,6 +182,8 @@ func TestFromRequest(t *testing.T) {
 		{"name in another case", core.Header{{Name: "Cookie", Value: strings.ToLower(name) + "=" + value}}, false},
 		{"quoted", core.Header{{Name: "Cookie", Value: name + `="` + value + `"`}}, false},
 		{"empty", core.Header{{Name: "Cookie", Value: name + "="}}, false},
+		{"eighth", core.Header{{Name: "Cookie", Value: strings.Repeat(name+"=x; ", 7) + name + "=" + value}}, true},
+		{"ninth", core.Header{{Name: "Cookie", Value: strings.Repeat(name+"=x; ", 8) + name + "=" + value}}, false},
 		{"huge", core.Header{{Name: "Cookie", Value: name + "=" + value + strings.Repeat("A", maxCookie)}}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -210,6 +216,41 @@ func TestRequire(t *testing.T) {
 
 	_, ok := FromContext(t.Context())
 	assert.False(t, ok)
+}
+
+// A write that a page of another site sends has no session, though the browser
+// adds the cookie: a neighbouring subdomain is the same site to SameSite.
+func TestRequireGuardsWrites(t *testing.T) {
+	b := setup(t)
+	h := b.login.Require(core.HandlerFunc(func(context.Context, *core.Request) *core.Response { return core.Text(200, "done") }))
+	for _, c := range []struct {
+		method, name, value string
+		status              int
+	}{
+		{"POST", "Sec-Fetch-Site", "same-origin", 200},
+		{"POST", "Sec-Fetch-Site", "none", 200},
+		{"POST", "Origin", "https://shop.example", 200},
+		{"POST", "X-No-Browser", "1", 200},
+		{"POST", "Sec-Fetch-Site", "same-site", 403},
+		{"POST", "Sec-Fetch-Site", "cross-site", 403},
+		{"POST", "Origin", "https://evil.shop.example", 403},
+		{"POST", "Origin", "null", 403},
+		{"PUT", "Origin", "http://shop.example", 403},
+		{"PATCH", "Origin", "https://evil.example", 403},
+		{"DELETE", "Origin", "https://evil.example", 403},
+		{"get", "Origin", "https://evil.example", 403},
+		{"GET", "Sec-Fetch-Site", "cross-site", 200}, // a link
+		{"HEAD", "Origin", "https://evil.example", 200},
+		{"OPTIONS", "Origin", "https://evil.example", 200},
+	} {
+		r := request(b.login, sealed(t, b.login))
+		r.Method = c.method
+		r.Header.Add(c.name, c.value)
+		assert.Equal(t, c.status, h.Handle(t.Context(), r).Status, "%s with %s: %s", c.method, c.name, c.value)
+		_, err := b.login.FromRequest(r)
+		assert.Equal(t, c.status != 200, errors.Is(err, ErrNoSession))
+	}
+	assert.Equal(t, core.Refuse(403), h.Handle(t.Context(), &core.Request{Method: "POST", Path: "/", Header: core.Header{{Name: "Origin", Value: "null"}}}))
 }
 
 func TestTheTokenIsNotInTheCookie(t *testing.T) {
