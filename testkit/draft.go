@@ -10,6 +10,7 @@ import (
 	"maps"
 	"math/big"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -28,6 +29,7 @@ type draft struct {
 	fields []field
 	form   bool // encode as a form
 	plus   bool // and write a space as +
+	query  string
 }
 
 // build applies the mutators, signs, and encodes.
@@ -41,6 +43,9 @@ func (d *draft) build(mutators []Mutator) Message {
 			s.edit(d)
 		}
 	}
+	if slices.ContainsFunc(steps, func(s mutation) bool { return s.JSON }) {
+		d.form = false
+	}
 	signed := canonical(d.fields)
 	d.setSign(dataSign(signed, d.appKey))
 	for _, s := range steps {
@@ -48,7 +53,7 @@ func (d *draft) build(mutators []Mutator) Message {
 			s.forge(d)
 		}
 	}
-	msg := Message{Method: http.MethodPost, ContentType: typeJSON, Canonical: maskedText(signed)}
+	msg := Message{Method: http.MethodPost, ContentType: typeJSON, Canonical: maskedText(signed), Query: d.query}
 	if d.form {
 		msg.ContentType = typeForm
 		msg.Body = encodeForm(d.fields, d.plus)
@@ -128,6 +133,34 @@ func (d *draft) number() string {
 	return "trade_no"
 }
 
+// time is the field that says when it came so.
+func (d *draft) time() string {
+	if d.order == "out_order_no" {
+		return "time"
+	}
+	return "pay_time"
+}
+
+// otherKind makes a payout notice of a payment, and a payment of a payout,
+// with the same numbers.
+func (d *draft) otherKind() {
+	appID, number, order, status, at := d.value("app_id"), d.value(d.number()), d.value(d.order), d.value("status"), d.value(d.time())
+	d.fields = []field{textField("app_id", appID), statusField(status)}
+	if d.order == "out_order_no" {
+		d.fields = append(d.fields,
+			textField("out_trade_no", order), textField("trade_no", number), textField("open_id", TestUser().OpenID),
+			textField("trade_time", at), textField("pay_time", at), textField("amount", "100"))
+		return
+	}
+	d.fields = append(d.fields, textField("out_order_no", order), textField("agentpay_no", number), bareField("time", at))
+}
+
+// moveToQuery takes a field out of the body.
+func (d *draft) moveToQuery(name string) {
+	d.query = name + "=" + url.QueryEscape(d.value(name))
+	d.drop(name)
+}
+
 // regroup folds a field into its neighbour in the canonical string.
 func (d *draft) regroup() {
 	first, second := "trade_no", "trade_time"
@@ -139,9 +172,10 @@ func (d *draft) regroup() {
 }
 
 // statusField writes a status as the JSON number that it is, and as a string
-// what is none.
+// whatever is none.
 func statusField(status string) field {
-	if json.Valid([]byte(status)) {
+	number := status != "" && strings.Trim(status, "0123456789") == "" && (status == "0" || status[0] != '0')
+	if number {
 		return bareField("status", status)
 	}
 	return textField("status", status)
@@ -157,7 +191,9 @@ func escaped(name string) string { return fmt.Sprintf(`\u%04x`, name[0]) + name[
 
 func plusOne(amount string) string { return add(amount, big.NewInt(1)) }
 
-func wrapped(amount string) string { return add(amount, new(big.Int).Lsh(big.NewInt(1), 64)) }
+func wrapped(amount string, bits uint) string {
+	return add(amount, new(big.Int).Lsh(big.NewInt(1), bits))
+}
 
 func add(amount string, more *big.Int) string {
 	n, ok := new(big.Int).SetString(amount, 10)

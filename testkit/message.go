@@ -24,6 +24,9 @@ type Message struct {
 	ContentType string
 	// Header holds further header lines.
 	Header core.Header
+	// Query is a raw query that goes with the message, beside that of the
+	// address. The platform sends none.
+	Query string
 	// Body holds the exact bytes of the body.
 	Body []byte
 	// Canonical is the text that was signed, with the app_key masked.
@@ -38,6 +41,9 @@ func (m Message) Request(path string) *core.Request {
 		header = append(core.Header{{Name: "Content-Type", Value: m.ContentType}}, header...)
 	}
 	path, query, _ := strings.Cut(path, "?")
+	if m.Query != "" {
+		query = strings.TrimPrefix(query+"&"+m.Query, "&")
+	}
 	return &core.Request{
 		Method:     m.Method,
 		Path:       path,
@@ -67,11 +73,14 @@ func (m Message) send(ctx context.Context, client *http.Client, url string) (*co
 	if err != nil {
 		return nil, &core.Error{Op: "testkit.Message.Post", Code: core.CodeInvalid, Err: err}
 	}
-	for _, line := range m.Header {
-		req.Header.Add(line.Name, line.Value)
+	if m.Query != "" {
+		req.URL.RawQuery = strings.TrimPrefix(req.URL.RawQuery+"&"+m.Query, "&")
 	}
 	if m.ContentType != "" {
 		req.Header.Set("Content-Type", m.ContentType)
+	}
+	for _, line := range m.Header {
+		req.Header.Add(line.Name, line.Value)
 	}
 	resp, err := client.Do(req)
 	if err != nil {
@@ -134,8 +143,8 @@ type PaymentFields struct {
 	// PayTime is when it was paid; half a minute after TradeTime if it is
 	// zero.
 	PayTime time.Time
-	// Status is "0" (waiting) or "1" (paid), and "1" if it is empty. It
-	// travels as a JSON number.
+	// Status is "0" (waiting) or "1" (paid), and "1" if it is empty. Digits
+	// travel as a JSON number, anything else as a string.
 	Status string
 	// Extra holds fields beyond the documented ones. They are signed too.
 	Extra map[string]string
@@ -209,7 +218,7 @@ type PayoutFields struct {
 	// OutOrderNo, the same one every time.
 	AgentpayNo string
 	// Status is "0" (waiting), "1" (done) or "2" (failed), and "1" if it is
-	// empty. It travels as a JSON number.
+	// empty. Digits travel as a JSON number, anything else as a string.
 	Status string
 	// Time is when that became so; 2023-11-14 22:13:20 UTC if it is zero.
 	// It travels as a JSON number of seconds.

@@ -31,10 +31,16 @@ type MutatorInfo struct {
 	// Name is the mutator.
 	Name Mutator
 	// Verdict is what a strict merchant must do, who has the order on
-	// record that the unchanged notification is about.
+	// record that the unchanged notification is about. It is that of this
+	// mutator alone, on JSON or together with [MutateForm]. Mutators that
+	// deliver still do so together; of others no verdict follows for two
+	// at once: one may undo what the other does.
 	Verdict Verdict
 	// Payout is true if the mutator works on payouts as well as on payments.
 	Payout bool
+	// JSON is true if what it does exists in JSON only. Such a mutator makes
+	// the notification JSON, even where it would be a form.
+	JSON bool
 	// Doc is one line: the change, and where it is not plain, the reason for
 	// the verdict.
 	Doc string
@@ -89,6 +95,8 @@ const (
 	MutateNonHexSign    Mutator = "non-hex-sign"
 	MutateLowerCaseSign Mutator = "lower-case-sign"
 	MutateUnsignedField Mutator = "unsigned-field"
+	MutateChosenKey     Mutator = "chosen-key"
+	MutateChosenType    Mutator = "chosen-type"
 
 	// Fields changed after signing.
 
@@ -103,15 +111,18 @@ const (
 	MutateOtherApp     Mutator = "other-app"
 	MutateUnknownOrder Mutator = "unknown-order"
 	MutateCrossKind    Mutator = "cross-kind"
+	MutateOtherKind    Mutator = "other-kind"
 
 	// Status.
 
-	MutateStatusWaiting  Mutator = "status-waiting"
-	MutateStatusFailed   Mutator = "status-failed"
-	MutateStatusText     Mutator = "status-text"
-	MutateStatusFraction Mutator = "status-fraction"
-	MutateStatusTrue     Mutator = "status-true"
-	MutateStatusNull     Mutator = "status-null"
+	MutateStatusWaiting    Mutator = "status-waiting"
+	MutateStatusFailed     Mutator = "status-failed"
+	MutateStatusEleven     Mutator = "status-eleven"
+	MutateStatusText       Mutator = "status-text"
+	MutateStatusZeroPadded Mutator = "status-zero-padded"
+	MutateStatusFraction   Mutator = "status-fraction"
+	MutateStatusTrue       Mutator = "status-true"
+	MutateStatusNull       Mutator = "status-null"
 
 	// Amount, each signed as it stands.
 
@@ -123,18 +134,24 @@ const (
 	MutateAmountMinus      Mutator = "amount-minus"
 	MutateAmountSpace      Mutator = "amount-space"
 	MutateAmountFullWidth  Mutator = "amount-full-width"
+	MutateAmountOverflow32 Mutator = "amount-overflow-32"
 	MutateAmountOverflow   Mutator = "amount-overflow"
 	MutateAmountYuan       Mutator = "amount-yuan"
 	MutateAmountZero       Mutator = "amount-zero"
 
-	// Fields that are missing, each signed without it.
+	// Fields that are missing or of no form, each signed as it stands.
 
-	MutateMissingAppID  Mutator = "missing-app-id"
-	MutateMissingOrder  Mutator = "missing-order"
-	MutateMissingNumber Mutator = "missing-number"
-	MutateMissingStatus Mutator = "missing-status"
-	MutateMissingAmount Mutator = "missing-amount"
-	MutateEmptyOrder    Mutator = "empty-order"
+	MutateMissingAppID     Mutator = "missing-app-id"
+	MutateMissingOrder     Mutator = "missing-order"
+	MutateMissingNumber    Mutator = "missing-number"
+	MutateMissingStatus    Mutator = "missing-status"
+	MutateMissingAmount    Mutator = "missing-amount"
+	MutateEmptyOrder       Mutator = "empty-order"
+	MutateMissingOpenID    Mutator = "missing-open-id"
+	MutateMissingTradeTime Mutator = "missing-trade-time"
+	MutateMissingPayTime   Mutator = "missing-pay-time"
+	MutateTimeMillis       Mutator = "time-millis"
+	MutateOddNumber        Mutator = "odd-number"
 
 	// Fields that nobody documented, signed like all others.
 
@@ -154,6 +171,7 @@ const (
 	MutateSeparatorValue   Mutator = "separator-value"
 	MutateSeparatorName    Mutator = "separator-name"
 	MutateOddName          Mutator = "odd-name"
+	MutateLongName         Mutator = "long-name"
 	MutateEmptyName        Mutator = "empty-name"
 	MutateDuplicateKey     Mutator = "duplicate-key"
 	MutateDuplicateSame    Mutator = "duplicate-same"
@@ -167,12 +185,15 @@ const (
 	// Characters.
 
 	MutateInvalidUTF8     Mutator = "invalid-utf8"
+	MutateInvalidUTF8Raw  Mutator = "invalid-utf8-raw"
 	MutateLoneSurrogate   Mutator = "lone-surrogate"
 	MutateReplacementChar Mutator = "replacement-char"
 	MutateControlRaw      Mutator = "control-raw"
 	MutateControlEscaped  Mutator = "control-escaped"
+	MutateControlDEL      Mutator = "control-del"
 	MutateControlC1       Mutator = "control-c1"
 	MutateHiddenChar      Mutator = "hidden-char"
+	MutateHiddenOrder     Mutator = "hidden-order"
 
 	// The JSON text.
 
@@ -196,10 +217,14 @@ const (
 
 	// HTTP.
 
-	MutateCharset       Mutator = "charset"
-	MutateNoContentType Mutator = "no-content-type"
-	MutateTextPlain     Mutator = "text-plain"
-	MutateGzip          Mutator = "gzip"
-	MutatePut           Mutator = "put"
-	MutateGet           Mutator = "get"
+	MutateCharset          Mutator = "charset"
+	MutateNoContentType    Mutator = "no-content-type"
+	MutateTextPlain        Mutator = "text-plain"
+	MutateTwoContentTypes  Mutator = "two-content-types"
+	MutateGzip             Mutator = "gzip"
+	MutateIdentityEncoding Mutator = "identity-encoding"
+	MutateQueryNoise       Mutator = "query-noise"
+	MutateQueryField       Mutator = "query-field"
+	MutatePut              Mutator = "put"
+	MutateGet              Mutator = "get"
 )

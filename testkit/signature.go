@@ -21,6 +21,8 @@ type field struct {
 	value string
 	// literal is the value as a JSON token.
 	literal string
+	// inForm is what a form carries in the place of value; "" is value.
+	inForm string
 	// key is the name as it stands in the JSON text, without its quotes;
 	// "" is the name itself. A mutator may spell it with escapes.
 	key string
@@ -93,7 +95,11 @@ func encodeJSON(fields []field) []byte {
 func encodeForm(fields []field, plus bool) []byte {
 	pairs := make([]string, len(fields))
 	for i, f := range fields {
-		pairs[i] = url.QueryEscape(f.name) + "=" + url.QueryEscape(f.value)
+		value := f.value
+		if f.inForm != "" {
+			value = f.inForm
+		}
+		pairs[i] = url.QueryEscape(f.name) + "=" + url.QueryEscape(value)
 	}
 	form := strings.Join(pairs, "&")
 	if !plus {

@@ -37,10 +37,19 @@ func verdict(t *testing.T, r result) outcome {
 func wire(m testkit.Message) []string {
 	return []string{
 		"--key", longKey,
-		"--content-type", m.ContentType,
+		"--content-type", contentType(m),
 		"--content-encoding", m.Header.Get("Content-Encoding"),
 		"--method", m.Method,
 	}
+}
+
+// contentType is a message's Content-Type; two lines are one with a comma, as a
+// proxy joins them.
+func contentType(m testkit.Message) string {
+	if second := m.Header.Get("Content-Type"); second != "" {
+		return m.ContentType + ", " + second
+	}
+	return m.ContentType
 }
 
 // verdicts says what verify must print for testkit's word on a mutator: what a
