@@ -128,8 +128,9 @@ type receipt struct {
 	Owner string `json:"owner,omitempty"`
 	// Until is the end of the lease, in milliseconds.
 	Until int64 `json:"until,omitempty"`
-	// Doubt says that an attempt may have had its effect.
-	Doubt bool `json:"doubt,omitempty"`
+	// Doubt is the fingerprint of the payment whose attempt may have had its
+	// effect; "" is none.
+	Doubt string `json:"doubt,omitempty"`
 }
 
 type receiptState string
@@ -177,7 +178,9 @@ func (o *once) Paid(ctx context.Context, n PaymentNotice) error {
 			}
 			continue
 		}
-		r.Doubt = r.Doubt || r.State == receiptRunning
+		if r.State == receiptRunning && r.Doubt == "" {
+			r.Doubt = r.Fingerprint
+		}
 		r.State, r.Fingerprint, r.TradeNo, r.Owner = receiptRunning, print, n.TradeNo, owner
 		r.Attempt++
 		r.Until = now.Add(o.cfg.Lease).UnixMilli()
@@ -205,9 +208,10 @@ func (o *once) attempt(ctx context.Context, n PaymentNotice, record journal.Reco
 	}
 	sinkCtx, cancel := context.WithTimeout(ctx, left)
 	defer cancel()
-	err := guard("callback.Once", func() error {
-		if settler, ok := o.cfg.Sink.(Settler); ok && r.Doubt {
-			settled, err := settler.Settled(sinkCtx, n.Key())
+	settled := false
+	err := guard("callback.Once", func() (err error) {
+		if settler, ok := o.cfg.Sink.(Settler); ok && r.Doubt != "" {
+			settled, err = settler.Settled(sinkCtx, n.Key())
 			if err != nil || settled {
 				return err
 			}
@@ -216,12 +220,18 @@ func (o *once) attempt(ctx context.Context, n PaymentNotice, record journal.Reco
 	})
 	r.Owner, r.Until = "", 0
 	switch {
+	case err == nil && settled && r.Doubt != r.Fingerprint:
+		// What is settled is the payment that was in doubt, not this one.
+		r.State, r.Fingerprint, r.TradeNo, r.Doubt = receiptDone, r.Doubt, "", ""
+		err = ErrDifferent
 	case err == nil:
-		r.State = receiptDone
+		r.State, r.Doubt = receiptDone, ""
 	case core.CodeOf(err) == core.CodeMismatch:
 		r.State = receiptOpen
+	case r.Doubt == "":
+		r.State, r.Doubt = receiptOpen, r.Fingerprint
 	default:
-		r.State, r.Doubt = receiptOpen, true
+		r.State = receiptOpen
 	}
 	// The outcome is worth recording even if the caller has gone.
 	writeCtx, cancelWrite := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)

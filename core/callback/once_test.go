@@ -296,6 +296,18 @@ func TestOnceIsNotBlockedByWhatWasNeverDone(t *testing.T) {
 	assert.ErrorIs(t, once.Paid(t.Context(), wrong), callback.ErrDifferent, "now it is an alarm")
 }
 
+// The first payment was taken and its reply lost; then a second one of the same
+// order comes: what the merchant settled is the first.
+func TestOnceDoesNotTakeASecondPaymentForTheOneInDoubt(t *testing.T) {
+	sink := settlingSink{&sinkScript{script: []error{errors.New("committed, and the reply was lost")}, settled: func() (bool, error) { return true, nil }}}
+	once := callback.Once(journal.NewMemory(), sink)
+	require.Error(t, once.Paid(t.Context(), paid("o1", "t1")))
+	assert.ErrorIs(t, once.Paid(t.Context(), paid("o1", "t2")), callback.ErrDifferent)
+	assert.NoError(t, once.Paid(t.Context(), paid("o1", "t1")))
+	assert.ErrorIs(t, once.Paid(t.Context(), paid("o1", "t2")), callback.ErrDifferent)
+	assert.Equal(t, []int{1}, sink.attempts)
+}
+
 // The write of the lease took longer than the lease: the sink is not called,
 // since somebody else may be calling it.
 func TestOnceDoesNotBeginOnALeaseThatIsOver(t *testing.T) {
