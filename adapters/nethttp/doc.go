@@ -21,8 +21,9 @@
 // reach the handler unchanged; and an answer leaves with the headers that it
 // holds, without a Content-Type guessed from its body. A body is read up to a
 // limit before the handler is called, so that no handler sees half a body or
-// has to bound one. A handler that panics or returns nothing is an answer of
-// 500 with a fixed text, not a dropped connection.
+// has to bound one, and it has to arrive in time whatever server it comes by;
+// the context of a handler has a deadline. A handler that panics or returns
+// nothing is an answer of 500 with a fixed text, not a dropped connection.
 //
 // Two things that net/http takes away before any handler can see them are not
 // there: the order of header lines with different names (they come sorted by

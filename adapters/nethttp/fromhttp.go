@@ -20,9 +20,14 @@ import (
 // Path is decoded and whose EscapedPath is what was sent, RawQuery, Host, all
 // header lines, ContentLength and a body to read. Whatever the bytes of the
 // path say ("//host/x", "%2F", an encoded "?" or "#"), they stay in the path.
-// A path that does not decode ("/bad%zz"), a query with a space or a control
-// character and more than one Host line are 400 with core.RefusedText, as they
-// are on the wire.
+// What a net/http server would not let through is 400 with core.RefusedText: a
+// method or the name of a header line that is no token, a value with a control
+// character, a Host that cannot be one, more than one Host line, a path that
+// does not decode ("/bad%zz"), a query with a space or a control character. A
+// Content-Length line says how long the body is, whatever it said before.
+//
+// The context of h ends after [Config.Timeout]; a handler that does not heed it
+// goes on.
 //
 // The answer is what net/http would have sent: the status of the first
 // WriteHeader (none is 200, 1xx are left out) with the headers set by then,
@@ -35,7 +40,7 @@ import (
 // Content-Length that h announced become 500 with core.TryLaterText.
 func FromHTTP(h http.Handler) core.Handler { return Config{}.FromHTTP(h) }
 
-// FromHTTP is [FromHTTP] with c's logger.
+// FromHTTP is [FromHTTP] with c's Timeout and Logger.
 func (c Config) FromHTTP(h http.Handler) core.Handler {
 	return &fromHTTP{Config: c, next: h}
 }
@@ -47,6 +52,8 @@ type fromHTTP struct {
 
 // Handle implements core.Handler.
 func (s *fromHTTP) Handle(ctx context.Context, in *core.Request) (resp *core.Response) {
+	ctx, cancel := s.within(ctx)
+	defer cancel()
 	r, ok := newRequest(ctx, in)
 	if !ok {
 		return core.Refuse(http.StatusBadRequest)
@@ -77,8 +84,12 @@ func newRequest(ctx context.Context, in *core.Request) (*http.Request, bool) {
 		return nil, false
 	}
 	header, host, ok := httpHeader(in.Header)
-	if !ok {
+	if !ok || !isToken(in.Method) {
 		return nil, false
+	}
+	if _, ok := header["Content-Length"]; ok {
+		// A transport that decodes the body may leave the old one standing.
+		header["Content-Length"] = []string{strconv.Itoa(len(in.Body))}
 	}
 	r := &http.Request{
 		Method:        in.Method,
@@ -128,12 +139,15 @@ func requestTarget(path, rawQuery string) (target *url.URL, uri string, ok bool)
 func breaksRequestLine(r rune) bool { return r <= ' ' || r == 0x7f }
 
 // httpHeader returns lines as the map that net/http makes of them, and the
-// host apart; false for more than one Host line.
+// host apart; false for what a server refuses.
 func httpHeader(lines core.Header) (header http.Header, host string, ok bool) {
 	header = make(http.Header, len(lines))
 	values := make([]string, len(lines)) // one allocation for all
 	hosts := 0
 	for i, line := range lines {
+		if !isToken(line.Name) || strings.ContainsFunc(line.Value, breaksHeaderLine) {
+			return nil, "", false
+		}
 		name := http.CanonicalHeaderKey(line.Name)
 		switch name {
 		case "Host":
@@ -150,7 +164,19 @@ func httpHeader(lines core.Header) (header http.Header, host string, ok bool) {
 		values[i] = line.Value
 		header[name] = values[i : i+1 : i+1]
 	}
-	return header, host, hosts <= 1
+	return header, host, hosts <= 1 && !strings.ContainsFunc(host, notInHost)
+}
+
+func breaksHeaderLine(r rune) bool { return (r < ' ' && r != '\t') || r == 0x7f }
+
+// notInHost tells what stands in no host name, address or port, as net/http
+// sees it.
+func notInHost(r rune) bool {
+	switch {
+	case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9':
+		return false
+	}
+	return !strings.ContainsRune("!$%&()*+,-.:;=[']_~", r)
 }
 
 // recorder is the http.ResponseWriter of one request.
@@ -260,7 +286,7 @@ func oneLine(value string) string {
 	return strings.Trim(value, " \t")
 }
 
-// isToken reports whether name can be the name of a header line.
+// isToken reports whether name can be the name of a header line, or a method.
 func isToken(name string) bool {
 	for i := 0; i < len(name); i++ {
 		c := name[i]

@@ -70,6 +70,9 @@ func TestFromHTTPTargets(t *testing.T) {
 
 func TestFromHTTPRefuses(t *testing.T) {
 	host := core.HeaderField{Name: "Host", Value: "h.test"}
+	line := func(name, value string) *core.Request {
+		return &core.Request{Method: "GET", Path: "/", Header: core.Header{{Name: name, Value: value}}}
+	}
 	for name, r := range map[string]*core.Request{
 		"bad escape":       {Method: "GET", Path: "/bad%zz"},
 		"half escape":      {Method: "GET", Path: "/bad%2"},
@@ -80,12 +83,46 @@ func TestFromHTTPRefuses(t *testing.T) {
 		"break in query":   {Method: "GET", Path: "/", RawQuery: "a=b\r\nX: y"},
 		"NUL in query":     {Method: "GET", Path: "/", RawQuery: "a=\x00"},
 		"DEL in query":     {Method: "GET", Path: "/", RawQuery: "a=\x7f"},
+		"no method":        {Path: "/"},
+		"two methods":      {Method: "G ET", Path: "/"},
+		"break in method":  {Method: "GET\r\n", Path: "/"},
+		"method not ASCII": {Method: "GÉT", Path: "/"},
+		"break in value":   line("X-A", "1\r\nX-Admin: 1"),
+		"lone CR in value": line("X-A", "1\rX-Admin: 1"),
+		"NUL in value":     line("X-A", "1\x00"),
+		"DEL in value":     line("Cookie", "a=\x7f"),
+		"no name":          line("", "1"),
+		"space in name":    line("X A", "1"),
+		"space after name": line("Host ", "h.test"),
+		"colon in name":    line("X:A", "1"),
+		"break in name":    line("X-A\r\nX-Admin", "1"),
+		"name not ASCII":   line("X-É", "1"),
+		"path in Host":     line("Host", "h.test/x"),
+		"user in Host":     line("Host", "a@h.test"),
+		"space in Host":    line("Host", "h.test evil.test"),
+		"break in Host":    line("Host", "h.test\r\n"),
+		"Host not ASCII":   line("Host", "微.test"),
 		"two Host headers": {Method: "GET", Path: "/", Header: core.Header{host, {Name: "hOST", Value: "h.test"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			resp := ask(t, func(http.ResponseWriter, *http.Request) { t.Error("called") }, r)
 			assert.Equal(t, core.Refuse(400), resp)
 		})
+	}
+}
+
+// What is odd but a server lets through.
+func TestFromHTTPAccepts(t *testing.T) {
+	for _, h := range []core.HeaderField{
+		{Name: "Host", Value: "h.test:8443"},
+		{Name: "Host", Value: "[fe80::1%25en0]:80"},
+		{Name: "Host", Value: "a_b.test"},
+		{Name: "X-A", Value: "a\tb"},
+		{Name: "X-A", Value: "微\xff"},
+		{Name: "!#$%&'*+-.^_`|~9aZ", Value: ""},
+	} {
+		resp := ask(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }, &core.Request{Method: "X-brew", Path: "/", Header: core.Header{h}})
+		assert.Equal(t, 204, resp.Status, "%q", h)
 	}
 }
 
@@ -117,6 +154,7 @@ func TestFromHTTPRequest(t *testing.T) {
 		assert.Len(t, r.Cookies(), 3)
 		assert.Equal(t, "[2001:db8::1]:4711", r.RemoteAddr)
 		assert.Equal(t, int64(6), r.ContentLength)
+		assert.Equal(t, []string{"6"}, r.Header["Content-Length"], "not what an encoded body had")
 		assert.Empty(t, r.TransferEncoding)
 		assert.NotContains(t, r.Header, "Transfer-Encoding")
 		assert.True(t, r.ProtoAtLeast(1, 1))

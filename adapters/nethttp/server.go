@@ -17,9 +17,14 @@ import (
 const ShutdownGrace = 8 * time.Second
 
 // NewServer returns a server for h with the limits that a public address
-// needs: 5 s for the headers of a request, 10 s for the whole of it, 30 s
-// until it is answered, 2 min between two requests of a connection, 64 KiB of
-// headers. Its fields are yours to change before it serves.
+// needs: 5 s for the headers of a request, 10 s for the whole of it, 30 s from
+// its headers to the end of its answer, 2 min between two requests of a
+// connection, 64 KiB of headers. Its fields are yours to change before it
+// serves.
+//
+// After those 30 s an answer is lost: the client sees the connection end. The
+// server does not stop the handler, nor tell it; [Config.Timeout] tells it, in
+// time for an answer.
 func NewServer(addr string, h http.Handler) *http.Server {
 	return &http.Server{
 		Addr:              addr,

@@ -20,9 +20,11 @@ func TestNewServerHasLimits(t *testing.T) {
 	srv := NewServer("127.0.0.1:0", http.NotFoundHandler())
 	assert.Equal(t, "127.0.0.1:0", srv.Addr)
 	assert.NotNil(t, srv.Handler)
-	for _, d := range []time.Duration{srv.ReadHeaderTimeout, srv.ReadTimeout, srv.WriteTimeout, srv.IdleTimeout} {
-		assert.Positive(t, d)
-	}
+	assert.Equal(t, 5*time.Second, srv.ReadHeaderTimeout)
+	assert.Equal(t, 10*time.Second, srv.ReadTimeout)
+	assert.Equal(t, 30*time.Second, srv.WriteTimeout)
+	assert.Equal(t, 2*time.Minute, srv.IdleTimeout)
+	assert.Less(t, DefaultTimeout, srv.WriteTimeout, "an answer must still get through")
 	assert.Equal(t, 64<<10, srv.MaxHeaderBytes)
 }
 
@@ -51,9 +53,13 @@ func (l *pipeListener) Addr() net.Addr { return &net.TCPAddr{} }
 
 // dial connects, sends one request and returns the connection.
 func (l *pipeListener) dial(t *testing.T) net.Conn {
+	return l.send(t, "GET / HTTP/1.1\r\nHost: h.test\r\n\r\n")
+}
+
+func (l *pipeListener) send(t *testing.T, raw string) net.Conn {
 	client, server := net.Pipe()
 	l.conns <- server
-	_, err := io.WriteString(client, "GET / HTTP/1.1\r\nHost: h.test\r\n\r\n")
+	_, err := io.WriteString(client, raw)
 	require.NoError(t, err)
 	return client
 }

@@ -2,6 +2,7 @@ package nethttp
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"io"
 	"log/slog"
@@ -9,12 +10,23 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/imprest-go/imprest/core"
 )
+
+// DefaultTimeout is how long a request may take unless told otherwise. It is
+// less than the WriteTimeout of [NewServer], so that an answer still gets
+// through.
+const DefaultTimeout = 25 * time.Second
+
+// bodyTimeout is how long a request's body may take where the server sets no
+// ReadTimeout: nothing else would end a body that comes byte by byte.
+const bodyTimeout = 10 * time.Second
 
 // Config adjusts the adapter. The zero value is what [Wrap] and [FromHTTP]
 // use.
@@ -23,6 +35,11 @@ type Config struct {
 	// answered with 413 and does not reach the handler. 0 or less means
 	// core.MaxBody.
 	MaxBody int64
+	// Timeout bounds a request, the reading of its body included: the context
+	// that the handler gets ends then. 0 means [DefaultTimeout], less than 0
+	// no bound. A handler that does not heed its context goes on all the same,
+	// and its client waits for it until the server breaks off.
+	Timeout time.Duration
 	// Logger is told of a handler that panicked or gave no usable answer:
 	// method, panic value and stack, never a path, a header or a body. nil
 	// discards.
@@ -32,7 +49,12 @@ type Config struct {
 // Wrap returns h as an http.Handler.
 //
 // The body is read whole before h is called: one over the limit is 413, one
-// that ends early or cannot be read is 400, both with core.RefusedText. The
+// that ends early or cannot be read is 400, one that does not arrive in time is
+// 408, all with core.RefusedText. In time is what the http.Server's ReadTimeout
+// says; if that is 0, the body has 10 seconds, unless middleware hides the
+// connection (its ResponseWriter has no Unwrap).
+//
+// The context of h is the request's, and ends after [Config.Timeout]. The
 // handler gets the path as it stood on the request line, unless something in
 // front rewrote r.URL (http.StripPrefix does): then that path. A target that
 // is no path at all ("*", a CONNECT authority) is 400. The Host line is the
@@ -48,7 +70,7 @@ type Config struct {
 // answer and a status outside 200 to 999 become 500 with core.TryLaterText.
 func Wrap(h core.Handler) http.Handler { return Config{}.Wrap(h) }
 
-// Wrap is [Wrap] with c's limit and logger.
+// Wrap is [Wrap] with c's limits and logger.
 func (c Config) Wrap(h core.Handler) http.Handler {
 	if c.MaxBody <= 0 {
 		c.MaxBody = core.MaxBody
@@ -63,19 +85,21 @@ type wrapped struct {
 
 // ServeHTTP implements http.Handler.
 func (s *wrapped) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := s.within(r.Context())
+	defer cancel()
 	path, ok := sentPath(r)
 	if !ok {
 		answer(w, r, core.Refuse(http.StatusBadRequest))
 		return
 	}
-	body, status := readBody(r, s.MaxBody)
+	body, status := readBody(w, r, s.MaxBody)
 	if status != 0 {
 		// What is left of the body is not worth reading.
 		w.Header().Set("Connection", "close")
 		answer(w, r, core.Refuse(status))
 		return
 	}
-	answer(w, r, s.handle(r, &core.Request{
+	answer(w, r, s.handle(ctx, &core.Request{
 		Method:     r.Method,
 		Path:       path,
 		RawQuery:   r.URL.RawQuery,
@@ -87,23 +111,23 @@ func (s *wrapped) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // handle calls the handler and puts 500 in the place of whatever cannot be
 // sent.
-func (s *wrapped) handle(r *http.Request, in *core.Request) (resp *core.Response) {
+func (s *wrapped) handle(ctx context.Context, in *core.Request) (resp *core.Response) {
 	defer func() {
 		if p := recover(); p != nil {
 			if p == http.ErrAbortHandler {
 				panic(p)
 			}
-			logPanic(s.Logger, r.Context(), r.Method, p)
+			logPanic(s.Logger, ctx, in.Method, p)
 			resp = failed()
 		}
 	}()
-	resp = s.next.Handle(r.Context(), in)
+	resp = s.next.Handle(ctx, in)
 	switch {
 	case resp == nil:
-		logFault(s.Logger, r.Context(), r.Method, "the handler returned no answer")
+		logFault(s.Logger, ctx, in.Method, "the handler returned no answer")
 		return failed()
 	case resp.Status != 0 && (resp.Status < 200 || resp.Status > 999):
-		logFault(s.Logger, r.Context(), r.Method, "the handler answered with status "+strconv.Itoa(resp.Status))
+		logFault(s.Logger, ctx, in.Method, "the handler answered with status "+strconv.Itoa(resp.Status))
 		return failed()
 	}
 	return resp
@@ -137,13 +161,36 @@ func sentPath(r *http.Request) (string, bool) {
 	return path, true
 }
 
+// within returns ctx with the deadline of a request that begins now.
+func (c Config) within(ctx context.Context) (context.Context, context.CancelFunc) {
+	switch {
+	case c.Timeout < 0:
+		return ctx, func() {}
+	case c.Timeout == 0:
+		c.Timeout = DefaultTimeout
+	}
+	return context.WithTimeout(ctx, c.Timeout)
+}
+
 // readBody returns the body, or the status to refuse the request with.
-func readBody(r *http.Request, limit int64) (body []byte, status int) {
+func readBody(w http.ResponseWriter, r *http.Request, limit int64) (body []byte, status int) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return nil, 0
 	}
 	if r.ContentLength > limit {
 		return nil, http.StatusRequestEntityTooLarge
+	}
+	if !readsInTime(r) {
+		control := http.NewResponseController(w)
+		if control.SetReadDeadline(time.Now().Add(bodyTimeout)) == nil {
+			defer func() {
+				// A refused request keeps the deadline, for what is left of it:
+				// the server sets its own before it reads the next.
+				if status == 0 {
+					_ = control.SetReadDeadline(time.Time{})
+				}
+			}()
+		}
 	}
 	// One byte more than announced, so that the end shows without growing.
 	// An announced length is a claim: it gets no more than the usual limit
@@ -166,6 +213,9 @@ func readBody(r *http.Request, limit int64) (body []byte, status int) {
 			if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 				return nil, http.StatusRequestEntityTooLarge
 			}
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				return nil, http.StatusRequestTimeout
+			}
 			return nil, http.StatusBadRequest
 		}
 		if len(body) == cap(body) {
@@ -176,6 +226,14 @@ func readBody(r *http.Request, limit int64) (body []byte, status int) {
 		return nil, http.StatusBadRequest
 	}
 	return body, 0
+}
+
+// readsInTime reports whether r came by a server that bounds the reading of
+// whole requests. Its bound stays as it is: it may be shorter than ours, or
+// longer for a reason.
+func readsInTime(r *http.Request) bool {
+	server, ok := r.Context().Value(http.ServerContextKey).(*http.Server)
+	return ok && server.ReadTimeout > 0
 }
 
 // requestHeader lists the header lines of r, Host first, the others by name.
