@@ -1,6 +1,7 @@
 package testkit
 
 import (
+	"maps"
 	"net/http"
 	"regexp"
 	"strings"
@@ -42,8 +43,18 @@ func (p *Platform) Consent(appID, openID, scope string) (code string, err error)
 		return "", core.Invalid(op, "scope: must be snsapi_userinfo or sessionapi_sendmsg:SESSION_ID:SESSION_TYPE (type 1 or 2)")
 	}
 	code = p.ids.next("code", 32)
-	p.codes[code] = grant{appID: appID, openID: user.OpenID, scope: scope, expires: p.Clock.Now().Add(p.readings.CodeLife)}
+	now := p.Clock.Now()
+	addGrant(p.codes, code, grant{appID: appID, openID: user.OpenID, scope: scope, expires: now.Add(p.readings.CodeLife)}, now)
 	return code, nil
+}
+
+// addGrant adds a code or a token. Whenever their number reaches a power of two
+// it drops those that have expired, so that a platform can run for long.
+func addGrant(all map[string]grant, text string, g grant, now time.Time) {
+	if n := len(all); n >= 1024 && n&(n-1) == 0 {
+		maps.DeleteFunc(all, func(_ string, old grant) bool { return !now.Before(old.expires) })
+	}
+	all[text] = g
 }
 
 func sendScope() *regexp.Regexp { return regexp.MustCompile(`^sessionapi_sendmsg:[^:\s]+:[12]$`) }
@@ -85,7 +96,7 @@ func (p *Platform) makeToken(req *request) reply {
 	delete(p.codes, code)
 	token := p.ids.next("token", tokenLength)
 	g.expires = now.Add(p.readings.TokenLife)
-	p.secrets.tokens[token] = g
+	addGrant(p.secrets.tokens, token, g, now)
 	told := struct {
 		OpenID   string `json:"open_id"`
 		Scope    string `json:"scope"`
@@ -146,6 +157,9 @@ func (p *Platform) answerUserInfo(req *request) reply {
 	user, ok := p.user(g.openID)
 	if !ok {
 		return refuse("open_id: is not known").reply()
+	}
+	if req.struck.has(FaultOtherUser) {
+		user = User{OpenID: user.OpenID + "x", Nickname: "not " + user.Nickname, Sex: user.Sex, Avatar: user.Avatar + "x"}
 	}
 	return answer(http.StatusOK, user)
 }

@@ -25,16 +25,20 @@
 //
 // Everything happens in the order in which the test makes it happen: Pay has
 // notified the merchant when it returns, and a notification that was not
-// acknowledged comes again inside platform.Clock.Advance. With a Seed the
+// acknowledged comes again inside platform.Clock.Advance. (With Async, or a
+// clock that runs, things happen by themselves, as in life.) With a Seed the
 // identifiers are the same every time. Inject makes things go wrong
 // ([Faults]); [Platform.Requests] is the record of all that went over the wire.
+//
+// The fake serves orders, queries, tokens, profiles and the test host's own
+// order; [Platform] lists the calls. It has no payouts, messages and robots.
 //
 // # How strict it is
 //
 // Whatever the page says is demanded: every required field and its JSON type,
 // the sizes, the signature over all fields in upper-case hex, codes that are
 // good once, the bare token, one payment per order. Bodies that two readers
-// could read in two ways are refused. A failure is HTTP 400 with err_code and
+// could read in two ways are refused, as is a body that carries the app_key. A failure is HTTP 400 with err_code and
 // an err_msg that names the field; it never tells the sign that would have
 // fitted. Where the page is silent or says two things, [Readings] has a knob,
 // and its zero value is the reading that imprest takes.

@@ -18,6 +18,9 @@ const (
 	CallQuery        Call = "query"
 	CallToken        Call = "token"
 	CallUserInfo     Call = "userinfo"
+	// CallTestImprest is the one that the test host alone has: an order
+	// made by the platform itself.
+	CallTestImprest Call = "test-imprest"
 	// CallNotification is the one that the platform makes: an attempt to
 	// deliver a payment notification.
 	CallNotification Call = "notification"
@@ -39,8 +42,12 @@ const (
 	FaultError500After FaultKind = "error-500-after"
 	FaultRefused       FaultKind = "refused"
 	FaultGarbage       FaultKind = "garbage"
+	FaultRefusedPlain  FaultKind = "refused-plain"
+	FaultTooMany       FaultKind = "too-many"
 	FaultRedirect      FaultKind = "redirect"
+	FaultRedirectAway  FaultKind = "redirect-away"
 	FaultHugeAnswer    FaultKind = "huge-answer"
+	FaultTornAnswer    FaultKind = "torn-answer"
 
 	// Of one of the calls.
 
@@ -49,6 +56,12 @@ const (
 	FaultOtherApp       FaultKind = "other-app"
 	FaultOtherAmount    FaultKind = "other-amount"
 	FaultOtherStore     FaultKind = "other-store"
+	FaultOtherScene     FaultKind = "other-scene"
+	FaultOddCode        FaultKind = "odd-code"
+	FaultOtherOrder     FaultKind = "other-order"
+	FaultOddStatus      FaultKind = "odd-status"
+	FaultTextNumbers    FaultKind = "text-numbers"
+	FaultOtherUser      FaultKind = "other-user"
 	FaultUnpaid         FaultKind = "unpaid"
 	FaultWrongCode      FaultKind = "wrong-code"
 	FaultDurationExpiry FaultKind = "duration-expiry"
@@ -85,7 +98,7 @@ type FaultInfo struct {
 
 // Faults returns all faults: the one place that a command line prints from.
 func Faults() []FaultInfo {
-	requests := []Call{CallUnifiedOrder, CallQuery, CallToken, CallUserInfo}
+	requests := []Call{CallUnifiedOrder, CallQuery, CallToken, CallUserInfo, CallTestImprest}
 	order, query := []Call{CallUnifiedOrder}, []Call{CallQuery}
 	notices := []Call{CallNotification}
 	return []FaultInfo{
@@ -96,17 +109,27 @@ func Faults() []FaultInfo {
 		{FaultError500After, requests, "the call has its effect and is answered 500", false},
 		{FaultRefused, requests, "refused with 400, without an effect", false},
 		{FaultGarbage, requests, "answered 200 with a page of HTML, as a broken proxy does, without an effect", false},
+		{FaultRefusedPlain, requests, "refused with 400 and a text that is no JSON, without an effect", false},
+		{FaultTooMany, requests, "answered 429, without an effect", false},
 		{FaultRedirect, requests, "answered 302 to another path, without an effect", false},
+		{FaultRedirectAway, requests, "answered 302 to another host, without an effect: the platform's own address under its other name (localhost, 127.0.0.1)", false},
 		{FaultHugeAnswer, requests, "the call has its effect, and 16 MiB of white space follow the answer's first byte", false},
+		{FaultTornAnswer, requests, "the call has its effect; the connection is cut in the middle of the answer's body", false},
 
 		{FaultForgedAnswer, order, "the order is made; the answer's sign comes from another key", false},
 		{FaultUnsignedAnswer, order, "the order is made; the answer has no sign", false},
 		{FaultOtherApp, order, "the order is made; the answer is signed well and names another app_id", false},
-		{FaultOtherStore, query, "the answer names another store_no", false},
+		{FaultOtherStore, []Call{CallUnifiedOrder, CallQuery}, "the call has its effect; the answer names another store_no, signed well where there is a sign", false},
+		{FaultOtherScene, order, "the order is made; the answer is signed well and names another scene_type", false},
+		{FaultOddCode, order, "the order is made; the answer is signed well, and its imprest_code is no identifier", false},
+		{FaultOtherOrder, query, "the answer is about another order: another out_trade_no and another imprest_code", false},
+		{FaultOddStatus, query, "the answer says status 2, which the page does not know", false},
+		{FaultTextNumbers, query, "amount and status are JSON strings, with the right values", false},
 		{FaultUnpaid, query, "the answer says status 0 of a trade that is paid", false},
 		{FaultOtherAmount, []Call{CallQuery, CallNotification}, "one fen more than was ordered, signed well where there is a sign", false},
 		{FaultWrongCode, []Call{CallToken}, "a good code is refused as a wrong one, and stays good", false},
 		{FaultDurationExpiry, []Call{CallToken}, "expire_in is a duration in seconds, as the robot's is", false},
+		{FaultOtherUser, []Call{CallUserInfo}, "the profile is another user's", false},
 		{FaultTokenExpired, []Call{CallUserInfo}, "the token has expired before its time", false},
 
 		{FaultDropCallback, notices, "the attempt is never sent", false},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"regexp"
 	"slices"
@@ -60,6 +61,9 @@ func TestFaultsOfRequests(t *testing.T) {
 		{FaultError500, false, 500, `"err_code":500`},
 		{FaultError500After, true, 500, `"err_code":500`},
 		{FaultRefused, false, 400, `"err_code":400`},
+		{FaultRefusedPlain, false, 400, "bad request"},
+		{FaultTooMany, false, 429, `"err_code":429`},
+		{FaultRedirectAway, false, 302, ""},
 		{FaultGarbage, false, 200, "<html>"},
 		{FaultRedirect, false, 302, ""},
 		{FaultHugeAnswer, true, 200, "{        "},
@@ -122,6 +126,56 @@ func TestFaultsOfTheOrdersAnswer(t *testing.T) {
 	require.NoError(t, err)
 	assert.True(t, holds(a.body))
 	assert.Contains(t, a.body, `"app_id":"testx"`)
+
+	for i, c := range []struct {
+		kind        FaultKind
+		field, want string
+	}{
+		{FaultOtherStore, "store_no", `^s1234x$`},
+		{FaultOtherScene, "scene_type", `^WEB$`},
+		{FaultOddCode, "imprest_code", `^[A-Za-z0-9]{32}[^A-Za-z0-9_-]`},
+	} {
+		p.Inject(Fault{Kind: c.kind, Call: CallUnifiedOrder})
+		id := fmt.Sprintf("O%d", i)
+		a, err = try(t, p, id)
+		require.NoError(t, err)
+		assert.True(t, holds(a.body), c.kind)
+		fields, _ := readDocument([]byte(a.body))
+		assert.Regexp(t, c.want, (&draft{fields: fields}).value(c.field), c.kind)
+		truth := p.RequireTrade(t, id)
+		assert.Equal(t, "s1234 APP", truth.StoreNo+" "+truth.SceneType, "on the books it is right")
+		assert.Regexp(t, `^[A-Za-z0-9]{32}$`, truth.ImprestCode)
+	}
+}
+
+func TestTornAnswer(t *testing.T) {
+	p := testPlatform(t, PlatformConfig{})
+	p.Inject(Fault{Kind: FaultTornAnswer})
+	a, err := try(t, p, "T1")
+	assert.ErrorIs(t, err, io.ErrUnexpectedEOF)
+	assert.Equal(t, 200, a.status, "its header arrived")
+	assert.True(t, strings.HasPrefix(a.body, `{"app_id":`), a.body)
+	p.RequireTrade(t, "T1")
+	assert.Contains(t, p.Requests()[0].Err, "in the middle")
+}
+
+// A client that follows is seen where it went, with what it took along.
+func TestRedirectAway(t *testing.T) {
+	p := testPlatform(t, PlatformConfig{})
+	p.Inject(Fault{Kind: FaultRedirectAway, Call: CallToken})
+	resp, err := p.Client().Do(newRequest(t, p, http.MethodGet, tokenPath+"?app_id=test&app_key=123456&code="+consent(t, p, ScopeUserInfo), ""))
+	require.NoError(t, err)
+	resp.Body.Close()
+	assert.Equal(t, http.StatusFound, resp.StatusCode)
+	_, port, err := net.SplitHostPort(strings.TrimPrefix(p.URL, "http://"))
+	require.NoError(t, err)
+	assert.Equal(t, "http://localhost:"+port+"/elsewhere", resp.Header.Get("Location"))
+	resp, err = http.Get(resp.Header.Get("Location"))
+	require.NoError(t, err)
+	resp.Body.Close()
+	assert.Equal(t, "/elsewhere", p.Requests()[1].Path)
+	assert.Equal(t, "http://127.0.0.1:80", otherName("localhost:80"))
+	assert.Equal(t, "http://localhost:80", otherName("shop.example"))
 }
 
 func TestFaultsOfTheQuery(t *testing.T) {
@@ -130,11 +184,21 @@ func TestFaultsOfTheQuery(t *testing.T) {
 	pay(t, p, order(t, p, "T1", s.URL))
 	query := func() map[string]any { return get(t, p, orderPath+"?app_id=test&out_trade_no=T1").fields }
 	p.Inject(Fault{Kind: FaultOtherAmount, Call: CallQuery})
-	p.Inject(Fault{Kind: FaultOtherStore})
+	p.Inject(Fault{Kind: FaultOtherStore, Call: CallQuery})
 	p.Inject(Fault{Kind: FaultUnpaid})
 	assert.Equal(t, 991.0, query()["amount"])
 	assert.Equal(t, "s1234x", query()["store_no"])
 	assert.Equal(t, 0.0, query()["status"])
+	p.Inject(Fault{Kind: FaultOtherOrder})
+	other := query()
+	assert.Equal(t, "T1x", other["out_trade_no"])
+	assert.NotEqual(t, p.RequireTrade(t, "T1").ImprestCode, other["imprest_code"])
+	p.Inject(Fault{Kind: FaultOddStatus})
+	assert.Equal(t, 2.0, query()["status"])
+	p.Inject(Fault{Kind: FaultTextNumbers})
+	text := query()
+	assert.Equal(t, "990", text["amount"])
+	assert.Equal(t, "1", text["status"])
 	truth := query()
 	assert.Equal(t, 990.0, truth["amount"])
 	assert.Equal(t, "s1234", truth["store_no"])
@@ -152,6 +216,8 @@ func TestFaultsOfTheToken(t *testing.T) {
 	p.Inject(Fault{Kind: FaultTokenExpired})
 	token := a.fields["token"].(string)
 	assert.Equal(t, http.StatusBadRequest, profile(t, p, token).status)
+	p.Inject(Fault{Kind: FaultOtherUser})
+	assert.Equal(t, TestUser().OpenID+"x", profile(t, p, token).fields["open_id"])
 	assert.Equal(t, http.StatusOK, profile(t, p, token).status)
 }
 

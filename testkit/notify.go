@@ -31,7 +31,8 @@ type Notification struct {
 type Attempt struct {
 	// Time is when it was sent, on the platform's clock.
 	Time time.Time
-	// Message is what was sent.
+	// Message is what was sent; empty once [PlatformConfig] Keep attempts
+	// have followed.
 	Message Message
 	// Genuine is true if it tells of the payment as it was, signed well. The
 	// answer to any other is of no effect.
@@ -39,6 +40,7 @@ type Attempt struct {
 	// Dropped is true if a fault kept it from being sent.
 	Dropped bool
 	// Status and Answer are what came back; Status is 0 if nothing did.
+	// Answer is cut to 100 bytes once Keep attempts have followed.
 	Status int
 	Answer string
 	// Err says why nothing came back.
@@ -92,41 +94,46 @@ func (n *notification) cancel() {
 	n.stop, n.Next = nil, time.Time{}
 }
 
+// snapshot is called with the platform's lock held.
+func (n *notification) snapshot() Notification {
+	s := n.Notification
+	s.Attempts = slices.Clone(n.Attempts)
+	return s
+}
+
 // Notifications returns all notifications, in the order of the payments.
 func (p *Platform) Notifications() []Notification {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	all := make([]Notification, len(p.notifications))
 	for i, n := range p.notifications {
-		all[i] = n.Notification
-		all[i].Attempts = slices.Clone(n.Attempts)
+		all[i] = n.snapshot()
 	}
 	return all
 }
 
 // Redeliver makes one more attempt at once, whether the notification was
 // acknowledged or not, and returns what became of it. If the order was paid
-// twice it is the first payment's. The schedule goes on as before, unless the
+// twice it is the first payment's; if several apps have an order of that
+// number, the oldest order's. The schedule goes on as before, unless the
 // attempt is acknowledged. The error is [core.CodeNotFound] if the order has
 // not been paid.
 func (p *Platform) Redeliver(ctx context.Context, outTradeNo string) (Notification, error) {
 	const op = "testkit.Platform.Redeliver"
 	p.mu.Lock()
-	i := slices.IndexFunc(p.notifications, func(n *notification) bool { return n.OutTradeNo == outTradeNo })
-	if i < 0 || p.noAttempts {
+	t := p.books.oldest[outTradeNo]
+	if t == nil || t.notice == nil || p.noAttempts {
 		p.mu.Unlock()
 		return Notification{}, notFound(op, "a notification for out_trade_no", outTradeNo)
 	}
-	n := p.notifications[i]
+	n := t.notice
 	p.attempts.Add(1)
 	p.mu.Unlock()
 	defer p.attempts.Done()
 	p.deliver(ctx, n, delivery{manual: true})
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	found := n.Notification
-	found.Attempts = slices.Clone(n.Attempts)
-	return found, nil
+	return n.snapshot(), nil
 }
 
 // delivery says what kind of attempt is made.
@@ -249,8 +256,27 @@ func (p *Platform) send(ctx context.Context, n *notification, out notice) bool {
 	}
 	p.mu.Lock()
 	n.Attempts = append(n.Attempts, a)
+	p.remember(n)
 	p.mu.Unlock()
 	return a.Genuine && a.Status == http.StatusOK && strings.EqualFold(a.Answer, "success")
+}
+
+// sentMessage is an attempt that is remembered in full.
+type sentMessage struct {
+	n       *notification
+	attempt int
+}
+
+// remember lets go of the oldest message for the newest one's sake, so that a
+// platform can run for long. It is called with the lock held.
+func (p *Platform) remember(n *notification) {
+	p.sent = append(p.sent, sentMessage{n, len(n.Attempts) - 1})
+	if len(p.sent) <= p.record.keep {
+		return
+	}
+	old := &p.sent[0].n.Attempts[p.sent[0].attempt]
+	old.Message, old.Answer = Message{}, strings.Clone(old.Answer[:min(len(old.Answer), 100)])
+	p.sent = p.sent[1:]
 }
 
 func (p *Platform) transmit(ctx context.Context, n *notification, a *Attempt) {

@@ -29,8 +29,8 @@ func (p *Platform) PayAgain(ctx context.Context, imprestCode, openID string) (Tr
 
 func (p *Platform) pay(ctx context.Context, imprestCode, openID string, again bool) (Trade, error) {
 	n, paid, err := p.book(imprestCode, openID, again)
-	if err != nil {
-		return Trade{}, err
+	if err != nil || n == nil {
+		return paid, err
 	}
 	if p.async {
 		go func() {
@@ -45,7 +45,8 @@ func (p *Platform) pay(ctx context.Context, imprestCode, openID string, again bo
 }
 
 // book enters a payment and the notification that it calls for, and counts
-// its first attempt as under way.
+// its first attempt as under way. There is no notification of an order without
+// a notify_url.
 func (p *Platform) book(imprestCode, openID string, again bool) (*notification, Trade, error) {
 	const op = "testkit.Platform.Pay"
 	p.mu.Lock()
@@ -53,7 +54,7 @@ func (p *Platform) book(imprestCode, openID string, again bool) (*notification, 
 	if p.noAttempts {
 		return nil, Trade{}, core.Invalid(op, "the fake platform is closed")
 	}
-	t := p.tradeByCode(imprestCode)
+	t := p.books.byCode[imprestCode]
 	if t == nil {
 		return nil, Trade{}, notFound(op, "imprest_code", imprestCode)
 	}
@@ -74,7 +75,13 @@ func (p *Platform) book(imprestCode, openID string, again bool) (*notification, 
 	} else {
 		t.Status, t.Payment = Paid, payment
 	}
+	if t.NotifyURL == "" { // the test host's own order
+		return nil, t.snapshot(), nil
+	}
 	n := newNotification(t.snapshot(), payment, imprestCode, again)
+	if t.notice == nil {
+		t.notice = n
+	}
 	p.notifications = append(p.notifications, n)
 	p.attempts.Add(1)
 	return n, t.snapshot(), nil

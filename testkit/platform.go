@@ -39,8 +39,9 @@ type PlatformConfig struct {
 	// connects to loopback addresses only and follows no redirect.
 	// [HandlerClient] makes one that needs no network.
 	Client *http.Client
-	// Async makes the first attempt of a notification on a goroutine that
-	// Close waits for. Otherwise Pay makes it before it returns.
+	// Async makes each attempt of a notification on a goroutine that Close
+	// waits for. Otherwise Pay makes the first before it returns, and
+	// Advance of a clock that stands still the others.
 	Async bool
 	// Schedule is how long the platform waits before it delivers a
 	// notification again, attempt by attempt; after the last it gives up.
@@ -52,8 +53,8 @@ type PlatformConfig struct {
 	// Seed makes the identifiers: the same seed gives the same ones, kind by
 	// kind in the order of their making. 0 is a random seed.
 	Seed uint64
-	// Keep is how many exchanges [Platform.Requests] remembers; 1000 if it
-	// is 0.
+	// Keep is how many exchanges [Platform.Requests] remembers, and how many
+	// [Attempt]s are remembered in full; 1000 if it is 0.
 	Keep int
 	// OnExchange is told of every exchange when it has ended, before the
 	// answer leaves. It may be called from many goroutines at once; nil
@@ -73,8 +74,22 @@ func DefaultSchedule() []time.Duration {
 }
 
 // Platform is a fake of the VVChat open platform, as strict as its published
-// page, and the phones of its users. It answers the server API at URL,
+// page, and the phones of its users. It answers calls of the server API at URL,
 // remembers every order, and delivers signed notifications.
+//
+// The calls that it serves:
+//
+//	POST /paybusapi/v1/pay/unifiedorder            an order
+//	GET  /paybusapi/v1/pay/unifiedorder            the query of one
+//	GET  /userservices/v2/authorization/token      a code for a token
+//	GET  /userservices/v2/authorization/userinfo   a user's profile
+//	GET  /paybusapi/v1/test/imprest                an order of one fen to try
+//	                                               out paying; it has no
+//	                                               notify_url
+//
+// The others that the page has (payout, message, robot token, robot command)
+// are answered 400 and say that this fake does not serve them yet; a path that
+// the page does not have, 404. [SignedPayout] makes a payout's notification.
 //
 // A Platform is safe for use by many goroutines.
 type Platform struct {
@@ -108,10 +123,11 @@ type Platform struct {
 	ids           *ids
 	accounts      []Account
 	users         []User
-	trades        []*trade
+	books         books
 	codes         map[string]grant
 	secrets       secrets
 	notifications []*notification
+	sent          []sentMessage // those that are remembered in full
 }
 
 // NewPlatform returns a fake platform that serves until it is closed. The
@@ -126,6 +142,7 @@ func NewPlatform(cfg PlatformConfig) (*Platform, error) {
 		notifier: cfg.Client,
 		record:   record{keep: cfg.Keep, told: cfg.OnExchange},
 		ids:      newIDs(cfg.Seed),
+		books:    newBooks(),
 		codes:    map[string]grant{},
 		secrets:  newSecrets(),
 	}
@@ -155,7 +172,10 @@ func NewPlatform(cfg PlatformConfig) (*Platform, error) {
 	if cfg.NoListen {
 		return p, nil
 	}
-	return p, p.listen(cfg.Addr)
+	if err := p.listen(cfg.Addr); err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 // StartPlatform returns a fake platform for the length of a test, and writes
@@ -260,6 +280,13 @@ func (p *Platform) Close() {
 			p.outbound.CloseIdleConnections()
 		}
 	})
+}
+
+// Accounts returns all accounts.
+func (p *Platform) Accounts() []Account {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.accounts)
 }
 
 // Account returns the first account.

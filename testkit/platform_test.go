@@ -70,8 +70,9 @@ func TestNewPlatformRefuses(t *testing.T) {
 		"one app twice":   {Accounts: []Account{TestAccount(), TestAccount()}},
 		"one user twice":  {Users: []User{TestUser(), TestUser()}},
 	} {
-		_, err := NewPlatform(cfg)
+		p, err := NewPlatform(cfg)
 		assert.Equal(t, core.CodeInvalid, core.CodeOf(err), name)
+		assert.Nil(t, p, name)
 	}
 	p, err := NewPlatform(PlatformConfig{Addr: "localhost:0"})
 	require.NoError(t, err)
@@ -98,6 +99,7 @@ func TestPlatformWithoutListening(t *testing.T) {
 func TestZeroConfig(t *testing.T) {
 	p := StartPlatform(t, PlatformConfig{})
 	assert.Equal(t, TestAccount().AppID, p.Account().AppID)
+	assert.Equal(t, []Account{TestAccount()}, p.Accounts())
 	assert.Equal(t, []User{TestUser()}, p.Users())
 	now := p.Clock.Now()
 	assert.WithinDuration(t, time.Now(), now, time.Minute)
@@ -148,6 +150,51 @@ func TestRecordKeepsTheOrderOfBeginnings(t *testing.T) {
 		calls = append(calls, e.Call)
 	}
 	assert.Equal(t, []Call{CallUnifiedOrder, CallNotification, CallQuery}, calls)
+}
+
+// A platform that runs for long remembers what orders became of, and not every
+// byte that was sent.
+func TestOldMessagesAreForgotten(t *testing.T) {
+	s := openShop(t, func(int, string) (int, string) { return 200, strings.Repeat("x", 1000) })
+	p := testPlatform(t, PlatformConfig{Keep: 3})
+	for i := range 2 {
+		pay(t, p, order(t, p, fmt.Sprintf("T%d", i), s.URL))
+	}
+	p.Clock.Advance(15 * time.Second)
+	var full int
+	for i, n := range p.Notifications() {
+		require.Len(t, n.Attempts, 2)
+		for j, a := range n.Attempts {
+			forgotten := i == 0 && j == 0
+			assert.Equal(t, forgotten, a.Message.Body == nil)
+			assert.Equal(t, forgotten, len(a.Answer) == 100)
+			assert.Equal(t, 200, a.Status)
+			assert.True(t, a.Genuine)
+			if !forgotten {
+				full++
+			}
+		}
+	}
+	assert.Equal(t, 3, full)
+	p.Clock.Advance(48 * time.Hour)
+	assert.Len(t, p.sent, 3)
+}
+
+func TestExpiredGrantsAreDropped(t *testing.T) {
+	p := testPlatform(t, PlatformConfig{})
+	for range 1500 {
+		consent(t, p, ScopeUserInfo)
+	}
+	assert.Len(t, p.codes, 1500, "all are good")
+	p.Clock.Advance(5 * time.Minute)
+	for range 1024 {
+		consent(t, p, ScopeUserInfo)
+	}
+	assert.LessOrEqual(t, len(p.codes), 1024)
+	code := consent(t, p, ScopeUserInfo)
+	token := get(t, p, tokenPath+"?app_id=test&app_key=123456&code="+code).fields["token"].(string)
+	assert.NotContains(t, p.codes, code, "used")
+	assert.Equal(t, http.StatusOK, profile(t, p, token).status)
 }
 
 func TestMaskQuery(t *testing.T) {

@@ -23,10 +23,17 @@ func (p *Platform) readQuery(req *request) *refusal {
 	if refused != nil {
 		return refused
 	}
-	code, noCode := req.one("imprest_code")
-	order, noOrder := req.one("out_trade_no")
-	if (noCode == nil) == (noOrder == nil) {
+	if req.query.Has("imprest_code") == req.query.Has("out_trade_no") {
 		return refuse("imprest_code, out_trade_no: exactly one of them must be there")
+	}
+	var code, order string
+	if req.query.Has("imprest_code") {
+		code, refused = req.one("imprest_code")
+	} else {
+		order, refused = req.one("out_trade_no")
+	}
+	if refused != nil {
+		return refused
 	}
 	req.target.AppID, req.target.ImprestCode, req.target.OutTradeNo = appID, code, order
 	p.mu.Lock()
@@ -35,7 +42,7 @@ func (p *Platform) readQuery(req *request) *refusal {
 	if req.account, ok = p.account(appID); !ok {
 		return refuse("app_id: is not known")
 	}
-	if t := p.tradeByCode(code); t != nil && t.AppID == appID {
+	if t := p.books.byCode[code]; t != nil && t.AppID == appID {
 		req.target.OutTradeNo = t.OutTradeNo
 	}
 	return nil
@@ -44,7 +51,7 @@ func (p *Platform) readQuery(req *request) *refusal {
 func (p *Platform) answerQuery(req *request) reply {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	t := p.tradeOf(req.account.AppID, req.target.OutTradeNo)
+	t := p.books.byNumber[orderNumber{req.account.AppID, req.target.OutTradeNo}]
 	if t == nil {
 		return (&refusal{ErrCode: p.readings.UnknownOrder, ErrMsg: "no such order"}).reply()
 	}
@@ -71,6 +78,14 @@ func (p *Platform) answerQuery(req *request) reply {
 		d.set(bareField("amount", plusOne(d.value("amount"))))
 	case req.struck.has(FaultOtherStore):
 		d.set(textField("store_no", t.StoreNo+"x"))
+	case req.struck.has(FaultOtherOrder):
+		d.set(textField("out_trade_no", t.OutTradeNo+"x"))
+		d.set(textField("imprest_code", code+"x"))
+	case req.struck.has(FaultOddStatus):
+		d.set(bareField("status", "2"))
+	case req.struck.has(FaultTextNumbers):
+		d.set(textField("amount", d.value("amount")))
+		d.set(textField("status", d.value("status")))
 	case req.struck.has(FaultUnpaid):
 		d.set(textField("open_id", ""))
 		d.set(textField("trade_no", ""))

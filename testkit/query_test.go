@@ -39,17 +39,24 @@ func TestQueryIsStrict(t *testing.T) {
 	require.Equal(t, http.StatusOK, postOrder(t, p, mine.signed()).status, "a number is the app's own")
 
 	for query, says := range map[string]string{
-		"":                                   "app_id: is missing",
-		"?app_id=test":                       "exactly one",
-		"?app_id=test&out_trade_no=":         "exactly one",
-		"?out_trade_no=T1":                   "app_id: is missing",
-		"?app_id=nobody&out_trade_no=T1":     "app_id: is not known",
-		"?app_id=test&out_trade_no=T2":       "no such order",
-		"?app_id=test&imprest_code=x":        "no such order",
-		"?app_id=other&imprest_code=" + code: "no such order",
-		"?app_id=test&out_trade_no=T1&imprest_code=" + code: "exactly one",
-		"?app_id=test&app_id=test&out_trade_no=T1":          "app_id: stands there twice",
-		"?app_id=test&out_trade_no=%zz":                     "the query cannot be read",
+		"":                           "app_id: is missing",
+		"?app_id=test":               "exactly one",
+		"?app_id=test&out_trade_no=": "out_trade_no: is missing",
+		"?app_id=test&imprest_code=": "imprest_code: is missing",
+		"?app_id=test&out_trade_no=T1&imprest_code=":                  "exactly one",
+		"?app_id=test&out_trade_no=&imprest_code=" + code:             "exactly one",
+		"?app_id=test&imprest_code=x&out_trade_no=T1&out_trade_no=T1": "exactly one",
+		"?app_id=test&out_trade_no=T1&out_trade_no=T1":                "out_trade_no: stands there twice",
+		"?app_id=test&out_trade_no=T1&out_trade_no=":                  "out_trade_no: stands there twice",
+		"?app_id=&out_trade_no=T1":                                    "app_id: is missing",
+		"?out_trade_no=T1":                                            "app_id: is missing",
+		"?app_id=nobody&out_trade_no=T1":                              "app_id: is not known",
+		"?app_id=test&out_trade_no=T2":                                "no such order",
+		"?app_id=test&imprest_code=x":                                 "no such order",
+		"?app_id=other&imprest_code=" + code:                          "no such order",
+		"?app_id=test&out_trade_no=T1&imprest_code=" + code:           "exactly one",
+		"?app_id=test&app_id=test&out_trade_no=T1":                    "app_id: stands there twice",
+		"?app_id=test&out_trade_no=%zz":                               "the query cannot be read",
 	} {
 		a := get(t, p, orderPath+query)
 		assert.Equal(t, http.StatusBadRequest, a.status, query)

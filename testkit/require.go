@@ -101,22 +101,25 @@ func (p *Platform) RequirePaid(tb TB, outTradeNo string) Trade {
 
 // RequireNotified fails the test unless the merchant has acknowledged the
 // payment of the order with that out_trade_no, and returns the notification.
+// If the order was paid twice it is the first payment's; if several apps have
+// an order of that number, the oldest order's.
 func (p *Platform) RequireNotified(tb TB, outTradeNo string) Notification {
 	tb.Helper()
 	var seen []string
-	for _, n := range p.Notifications() {
-		if n.OutTradeNo != outTradeNo {
-			continue
-		}
-		if n.Acknowledged {
-			return n
-		}
-		for _, a := range n.Attempts {
-			seen = append(seen, a.String())
-		}
-		if !n.Next.IsZero() {
-			seen = append(seen, "again at "+n.Next.UTC().Format("15:04:05"))
-		}
+	var n Notification
+	p.mu.Lock()
+	if t := p.books.oldest[outTradeNo]; t != nil && t.notice != nil {
+		n = t.notice.snapshot()
+	}
+	p.mu.Unlock()
+	if n.Acknowledged {
+		return n
+	}
+	for _, a := range n.Attempts {
+		seen = append(seen, a.String())
+	}
+	if !n.Next.IsZero() {
+		seen = append(seen, "again at "+n.Next.UTC().Format("15:04:05"))
 	}
 	if len(seen) == 0 {
 		seen = []string{"no attempt was made"}

@@ -2,9 +2,13 @@ package testkit
 
 import (
 	"encoding/base64"
+	"net/http"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/imprest-go/imprest/core"
 )
@@ -78,6 +82,48 @@ func TestRequireOnThePlatform(t *testing.T) {
 	_, err := p.PayAgain(t.Context(), code, "")
 	assert.NoError(t, err)
 	assert.Contains(t, failure(func(tb TB) { p.RequirePaid(tb, "T1") }), "1 payments too many")
+}
+
+// Two payments of one order, and two apps with one number: the first counts.
+func TestRequireNotifiedIsAboutTheFirst(t *testing.T) {
+	s := openShop(t, func(_ int, body string) (int, string) {
+		if strings.Contains(body, `"amount":"990"`) && !strings.Contains(body, "second") {
+			return 503, ""
+		}
+		return 200, "success"
+	})
+	other := Account{AppID: "other", AppKey: core.NewSecret("k"), StoreNo: "s2"}
+	p := testPlatform(t, PlatformConfig{Accounts: []Account{TestAccount(), other}, Schedule: []time.Duration{}})
+	code := order(t, p, "T1", s.URL)
+	theirs := orderBody("T1", s.URL)
+	theirs.appKey = "k"
+	theirs.set(textField("app_id", "other"))
+	theirs.set(textField("store_no", "s2"))
+	theirs.set(bareField("amount", "1"))
+	a := postOrder(t, p, theirs.signed())
+	require.Equal(t, http.StatusOK, a.status, a.body)
+	pay(t, p, a.fields["imprest_code"].(string))
+	require.True(t, p.Notifications()[0].Acknowledged, "that of the other app")
+
+	fails := func() string {
+		tb := &fakeTB{}
+		p.RequireNotified(tb, "T1")
+		return tb.failed
+	}
+	assert.Contains(t, fails(), "no attempt was made")
+	_, err := p.Redeliver(t.Context(), "T1")
+	assert.Equal(t, core.CodeNotFound, core.CodeOf(err))
+	pay(t, p, code)
+	assert.Contains(t, fails(), "answered 503")
+	p.readings.NotifyExtra = func(Trade) map[string]string { return map[string]string{"second": "1"} }
+	_, err = p.PayAgain(t.Context(), code, "")
+	require.NoError(t, err)
+	require.True(t, p.Notifications()[2].Acknowledged, "that of the second payment")
+	assert.Contains(t, fails(), "answered 503", "the first is what was asked for")
+	n, err := p.Redeliver(t.Context(), "T1")
+	require.NoError(t, err)
+	assert.Equal(t, p.RequireTrade(t, "T1").TradeNo, n.TradeNo)
+	assert.Empty(t, fails())
 }
 
 func TestRequireNoSecret(t *testing.T) {

@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -29,8 +31,19 @@ func (p *Platform) endpoints() map[string]endpoint {
 		"GET /paybusapi/v1/pay/unifiedorder":          {CallQuery, p.readQuery, p.answerQuery},
 		"GET /userservices/v2/authorization/token":    {CallToken, p.readToken, p.makeToken},
 		"GET /userservices/v2/authorization/userinfo": {CallUserInfo, p.readUserInfo, p.answerUserInfo},
+		"GET /paybusapi/v1/test/imprest":              {CallTestImprest, takeAny, p.makeTestOrder},
+
+		// What the page has besides.
+		"POST /paybusapi/v1/app/agentpay":           {read: unserved},
+		"POST /messageapi/v1/authorization/sendmsg": {read: unserved},
+		"GET /robotapi/v1/token":                    {read: unserved},
+		"POST /robotapi/v1/message/send":            {read: unserved},
 	}
 }
+
+func takeAny(*request) *refusal { return nil }
+
+func unserved(*request) *refusal { return refuse("this fake does not serve it yet") }
 
 // request is a request while it is served.
 type request struct {
@@ -63,6 +76,7 @@ type reply struct {
 	moved  string // Location
 	cut    bool   // no answer: the connection ends
 	huge   bool   // the body does not end
+	torn   bool   // the connection ends within the body
 	why    string // for the record
 }
 
@@ -127,10 +141,11 @@ func (p *Platform) serve(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *Platform) answer(r *http.Request, body []byte, e *Exchange) reply {
-	route, ok := p.routes[r.Method+" "+r.URL.Path]
+	path := r.URL.EscapedPath() // as it was sent: no other spelling is documented
+	route, ok := p.routes[r.Method+" "+path]
 	if !ok {
 		for known := range p.routes {
-			if strings.HasSuffix(known, " "+r.URL.Path) {
+			if strings.HasSuffix(known, " "+path) {
 				return refuse("method: %s is not allowed here", r.Method).reply()
 			}
 		}
@@ -154,7 +169,7 @@ func (p *Platform) answer(r *http.Request, body []byte, e *Exchange) reply {
 
 	req.struck = p.faults.take(req.target)
 	e.Faults = req.struck.kinds()
-	out, ended := before(req.struck)
+	out, ended := before(req.struck, r)
 	if !ended {
 		out = route.act(req)
 	}
@@ -165,6 +180,8 @@ func (p *Platform) answer(r *http.Request, body []byte, e *Exchange) reply {
 		out = failure()
 	case req.struck.has(FaultHugeAnswer):
 		out.huge = true
+	case req.struck.has(FaultTornAnswer):
+		out.torn, out.why = true, "the connection was cut in the middle of the answer"
 	}
 	if slow, ok := req.struck.get(FaultSlow); ok && !p.hold(r, slow.Delay) {
 		out.why = "the client gave up before the answer"
@@ -173,7 +190,7 @@ func (p *Platform) answer(r *http.Request, body []byte, e *Exchange) reply {
 }
 
 // before returns the answer of a fault that keeps a call from its effect.
-func before(s struck) (reply, bool) {
+func before(s struck, r *http.Request) (reply, bool) {
 	switch {
 	case s.has(FaultCut):
 		return reply{cut: true}, true
@@ -181,12 +198,31 @@ func before(s struck) (reply, bool) {
 		return failure(), true
 	case s.has(FaultRefused):
 		return refuse("refused").reply(), true
+	case s.has(FaultRefusedPlain):
+		return reply{status: http.StatusBadRequest, kind: "text/plain", body: []byte("bad request")}, true
+	case s.has(FaultTooMany):
+		return answer(http.StatusTooManyRequests, refusal{ErrCode: http.StatusTooManyRequests, ErrMsg: "too many requests"}), true
 	case s.has(FaultGarbage):
 		return reply{status: http.StatusOK, kind: "text/html", body: []byte("<html><body>Welcome</body></html>")}, true
 	case s.has(FaultRedirect):
 		return reply{status: http.StatusFound, kind: "text/plain", moved: "/elsewhere"}, true
+	case s.has(FaultRedirectAway):
+		return reply{status: http.StatusFound, kind: "text/plain", moved: otherName(r.Host) + "/elsewhere"}, true
 	}
 	return reply{}, false
+}
+
+// otherName is the address of a loopback host under its other name: to a
+// client it is another host, and the record still sees who goes there.
+func otherName(host string) string {
+	name, port, err := net.SplitHostPort(host)
+	if err != nil {
+		port = "80"
+	}
+	if name == "localhost" {
+		return "http://" + net.JoinHostPort("127.0.0.1", port)
+	}
+	return "http://" + net.JoinHostPort("localhost", port)
 }
 
 func failure() reply {
@@ -218,6 +254,13 @@ func (out reply) write(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", out.kind)
 	if out.moved != "" {
 		w.Header().Set("Location", out.moved)
+	}
+	if out.torn {
+		w.Header().Set("Content-Length", strconv.Itoa(len(out.body)))
+		w.WriteHeader(out.status)
+		_, _ = w.Write(out.body[:len(out.body)/2])
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
 	}
 	w.WriteHeader(out.status)
 	if !out.huge {

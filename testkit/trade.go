@@ -49,7 +49,33 @@ type Payment struct {
 }
 
 // trade is a Trade on the platform's books.
-type trade struct{ Trade }
+type trade struct {
+	Trade
+	notice *notification // of the first payment
+}
+
+// books are all orders.
+type books struct {
+	trades   []*trade // the oldest first
+	byCode   map[string]*trade
+	byNumber map[orderNumber]*trade
+	oldest   map[string]*trade // by out_trade_no, of whatever app
+}
+
+// orderNumber is what names an order: two apps may use one out_trade_no.
+type orderNumber struct{ appID, outTradeNo string }
+
+func newBooks() books {
+	return books{byCode: map[string]*trade{}, byNumber: map[orderNumber]*trade{}, oldest: map[string]*trade{}}
+}
+
+func (b *books) add(t *trade) {
+	b.trades = append(b.trades, t)
+	b.byNumber[orderNumber{t.AppID, t.OutTradeNo}] = t
+	if b.oldest[t.OutTradeNo] == nil {
+		b.oldest[t.OutTradeNo] = t
+	}
+}
 
 func (t *trade) snapshot() Trade {
 	s := t.Trade
@@ -67,10 +93,8 @@ func (t *trade) sameOrder(o Trade) bool {
 func (p *Platform) Trade(outTradeNo string) (Trade, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, t := range p.trades {
-		if t.OutTradeNo == outTradeNo {
-			return t.snapshot(), true
-		}
+	if t := p.books.oldest[outTradeNo]; t != nil {
+		return t.snapshot(), true
 	}
 	return Trade{}, false
 }
@@ -79,29 +103,9 @@ func (p *Platform) Trade(outTradeNo string) (Trade, bool) {
 func (p *Platform) Trades() []Trade {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	all := make([]Trade, len(p.trades))
-	for i, t := range p.trades {
+	all := make([]Trade, len(p.books.trades))
+	for i, t := range p.books.trades {
 		all[i] = t.snapshot()
 	}
 	return all
-}
-
-// tradeOf is called with the lock held.
-func (p *Platform) tradeOf(appID, outTradeNo string) *trade {
-	for _, t := range p.trades {
-		if t.AppID == appID && t.OutTradeNo == outTradeNo {
-			return t
-		}
-	}
-	return nil
-}
-
-// tradeByCode is called with the lock held.
-func (p *Platform) tradeByCode(imprestCode string) *trade {
-	for _, t := range p.trades {
-		if slices.Contains(t.ImprestCodes, imprestCode) {
-			return t
-		}
-	}
-	return nil
 }

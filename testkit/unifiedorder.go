@@ -170,6 +170,16 @@ func (p *Platform) makeOrder(req *request) reply {
 	switch {
 	case req.struck.has(FaultOtherApp):
 		fields[0] = textField("app_id", t.AppID+"x")
+	case req.struck.has(FaultOtherStore):
+		fields[1] = textField("store_no", t.StoreNo+"x")
+	case req.struck.has(FaultOtherScene):
+		scene := "APP"
+		if t.SceneType == scene {
+			scene = "WEB"
+		}
+		fields[3] = textField("scene_type", scene)
+	case req.struck.has(FaultOddCode):
+		fields[4] = textField("imprest_code", t.ImprestCode+"' /../x")
 	case req.struck.has(FaultForgedAnswer):
 		key += "x"
 	}
@@ -193,12 +203,10 @@ func (p *Platform) order(req *request) (*trade, *refusal) {
 		NotifyURL:  req.value("notify_url"),
 		SceneType:  req.value("scene_type"),
 	}
-	t := p.tradeOf(wanted.AppID, wanted.OutTradeNo)
+	t := p.books.byNumber[orderNumber{wanted.AppID, wanted.OutTradeNo}]
 	switch {
 	case t == nil:
-		t = &trade{Trade: wanted}
-		t.Ordered = p.Clock.Now()
-		p.trades = append(p.trades, t)
+		return p.enter(wanted), nil
 	case p.readings.RepeatedOrder == RepeatRefused:
 		return nil, refuse("out_trade_no: is taken")
 	case t.Status == Paid:
@@ -208,7 +216,35 @@ func (p *Platform) order(req *request) (*trade, *refusal) {
 	case p.readings.RepeatedOrder == RepeatSameCode:
 		return t, nil
 	}
+	p.newCode(t)
+	return t, nil
+}
+
+// enter puts an order on the books. It is called with the lock held.
+func (p *Platform) enter(wanted Trade) *trade {
+	t := &trade{Trade: wanted}
+	t.Ordered = p.Clock.Now()
+	p.books.add(t)
+	p.newCode(t)
+	return t
+}
+
+// newCode is called with the lock held.
+func (p *Platform) newCode(t *trade) {
 	t.ImprestCode = p.ids.next("imprest_code", 32)
 	t.ImprestCodes = append(t.ImprestCodes, t.ImprestCode)
-	return t, nil
+	p.books.byCode[t.ImprestCode] = t
+}
+
+// makeTestOrder answers the test host's own call: one fen for the first
+// account, of which nobody is notified.
+func (p *Platform) makeTestOrder(*request) reply {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	account := p.accounts[0]
+	t := p.enter(Trade{
+		AppID: account.AppID, StoreNo: account.StoreNo, OutTradeNo: p.ids.next("out_trade_no", 32),
+		Amount: 1, Title: "test", SceneType: p.readings.SceneTypes[0],
+	})
+	return jsonReply(http.StatusOK, encodeJSON([]field{textField("imprest_code", t.ImprestCode)}))
 }

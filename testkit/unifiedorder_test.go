@@ -205,6 +205,53 @@ func TestUnknownPathIs404(t *testing.T) {
 	assert.Equal(t, 404.0, a.fields["err_code"])
 }
 
+// The page has no second way to spell its paths.
+func TestEscapedPathIsAnother(t *testing.T) {
+	p := testPlatform(t, PlatformConfig{})
+	for _, path := range []string{"/paybusapi/v1/pay/unified%6Frder", "/paybusapi/v1/pay%2Funifiedorder", "/paybusapi/v1/pay//unifiedorder", orderPath + "/"} {
+		assert.Equal(t, http.StatusNotFound, get(t, p, path+"?app_id=test&out_trade_no=T1").status, path)
+	}
+}
+
+func TestCallsThatAreNotServed(t *testing.T) {
+	p := testPlatform(t, PlatformConfig{})
+	for _, c := range [][2]string{
+		{"POST", "/paybusapi/v1/app/agentpay"}, {"POST", "/messageapi/v1/authorization/sendmsg"},
+		{"GET", "/robotapi/v1/token"}, {"POST", "/robotapi/v1/message/send"},
+	} {
+		a := do(t, p, newRequest(t, p, c[0], c[1], ""))
+		assert.Equal(t, http.StatusBadRequest, a.status, c)
+		assert.Equal(t, "this fake does not serve it yet", a.fields["err_msg"], c)
+	}
+	a := get(t, p, "/paybusapi/v1/app/agentpay")
+	assert.Contains(t, a.body, "method: GET is not allowed here")
+}
+
+func TestTestImprest(t *testing.T) {
+	p := testPlatform(t, PlatformConfig{})
+	a := get(t, p, "/paybusapi/v1/test/imprest")
+	require.Equal(t, http.StatusOK, a.status)
+	require.Len(t, a.fields, 1)
+	code := a.fields["imprest_code"].(string)
+	assert.Regexp(t, `^[A-Za-z0-9]{32}$`, code)
+	assert.NotEqual(t, code, get(t, p, "/paybusapi/v1/test/imprest").fields["imprest_code"])
+	query := orderPath + "?app_id=test&imprest_code=" + code
+	assert.Equal(t, 0.0, get(t, p, query).fields["status"])
+
+	trade := pay(t, p, code)
+	assert.Equal(t, core.Fen(1), trade.Amount)
+	found := get(t, p, query)
+	assert.Equal(t, 1.0, found.fields["status"])
+	assert.Equal(t, trade.TradeNo, found.fields["trade_no"])
+	assert.Empty(t, p.Notifications(), "there is nobody to notify")
+	_, err := p.Redeliver(t.Context(), trade.OutTradeNo)
+	assert.Equal(t, core.CodeNotFound, core.CodeOf(err))
+	_, due := p.Clock.Next()
+	assert.False(t, due)
+	p.Inject(Fault{Kind: FaultTooMany, Call: CallTestImprest})
+	assert.Equal(t, http.StatusTooManyRequests, get(t, p, "/paybusapi/v1/test/imprest").status)
+}
+
 func TestRepeatedOrder(t *testing.T) {
 	for repeat, want := range map[Repeat]string{"": "refused", RepeatRefused: "refused", RepeatSameCode: "same", RepeatNewCode: "new"} {
 		t.Run(string(repeat), func(t *testing.T) {

@@ -19,7 +19,8 @@ type Config struct {
 	// Platform is the platform that the phone belongs to. Required.
 	Platform *testkit.Platform
 	// Apps names the apps that users deal with, by app_id: what a screen says
-	// of who asks. nil is the platform's first account under its app_id.
+	// of who asks. nil is all of the platform's accounts, each under its
+	// app_id.
 	Apps map[string]string
 	// Hosts are the host names, without a port, that the phone answers to and
 	// sends a browser back to, besides those of loopback.
@@ -43,8 +44,10 @@ func New(cfg Config) (http.Handler, error) {
 		return nil, &core.Error{Op: op, Code: core.CodeInternal, Err: err}
 	}
 	if cfg.Apps == nil {
-		id := cfg.Platform.Account().AppID
-		cfg.Apps = map[string]string{id: id}
+		cfg.Apps = map[string]string{}
+		for _, account := range cfg.Platform.Accounts() {
+			cfg.Apps[account.AppID] = account.AppID
+		}
 	}
 	p := &phone{platform: cfg.Platform, apps: maps.Clone(cfg.Apps), hosts: slices.Clone(cfg.Hosts), pages: pages}
 

@@ -443,3 +443,17 @@ func TestStyleSheet(t *testing.T) {
 	assert.NotContains(t, sheet.body, "url(", "it loads nothing")
 	assert.Equal(t, http.StatusNotFound, b.send(t, http.MethodGet, "/phone/frame.html", nil).status)
 }
+
+// Without a word of it, the phone knows every app of its platform.
+func TestEveryAppOfThePlatform(t *testing.T) {
+	other := testkit.Account{AppID: "other", AppKey: core.NewSecret("k"), StoreNo: "s2"}
+	platform := testkit.StartPlatform(t, testkit.PlatformConfig{Accounts: []testkit.Account{testkit.TestAccount(), other}})
+	screens, err := phone.New(phone.Config{Platform: platform})
+	require.NoError(t, err)
+	server := httptest.NewServer(screens)
+	defer server.Close()
+	b := &bundle{platform: platform, base: server.URL}
+	for app, status := range map[string]int{"test": http.StatusOK, "other": http.StatusOK, "nobody": http.StatusBadRequest} {
+		assert.Equal(t, status, b.send(t, http.MethodGet, "/phone/login", consent("app_id", app)).status, app)
+	}
+}
