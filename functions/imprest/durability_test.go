@@ -139,9 +139,10 @@ func TestKillNine(t *testing.T) {
 		p.order(id)
 		var success atomic.Bool
 		told := make(chan struct{}, 8)
+		running := p
 		for range 4 {
 			go func() {
-				resp, err := p.pay(id)
+				resp, err := running.pay(id)
 				if err == nil && resp.Status == http.StatusOK && string(resp.Body) == "success" {
 					success.Store(true)
 					told <- struct{}{}
