@@ -20,8 +20,7 @@
 //
 // A notification counts only if it was read in the one way in which it can be
 // read, its signature holds for a key of the app that it names, and its fields
-// have the form of its kind: there is no way to an unverified
-// [PaymentNotice]. A payment that is not paid never reaches [Sink.Paid].
+// have the form of its kind: a sink is never handed another. A payment that is not paid never reaches [Sink.Paid].
 //
 // The platform delivers again until it reads "success". The handler says so
 // only after the sink returned nil, so a sink must return nil only when the

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/imprest-go/imprest/core"
@@ -128,9 +129,18 @@ type receipt struct {
 	Owner string `json:"owner,omitempty"`
 	// Until is the end of the lease, in milliseconds.
 	Until int64 `json:"until,omitempty"`
-	// Doubt is the fingerprint of the payment whose attempt may have had its
-	// effect; "" is none.
-	Doubt string `json:"doubt,omitempty"`
+	// Doubts are the fingerprints of the payments whose attempts may have had
+	// their effect: those that broke off or failed, and were not refused since.
+	Doubts []string `json:"doubts,omitempty"`
+}
+
+const maxDoubts = 8
+
+// doubt notes that an attempt at the payment may have had its effect.
+func (r *receipt) doubt(fingerprint string) {
+	if fingerprint != "" && !slices.Contains(r.Doubts, fingerprint) && len(r.Doubts) < maxDoubts {
+		r.Doubts = append(r.Doubts, fingerprint)
+	}
 }
 
 type receiptState string
@@ -178,8 +188,8 @@ func (o *once) Paid(ctx context.Context, n PaymentNotice) error {
 			}
 			continue
 		}
-		if r.State == receiptRunning && r.Doubt == "" {
-			r.Doubt = r.Fingerprint
+		if r.State == receiptRunning {
+			r.doubt(r.Fingerprint)
 		}
 		r.State, r.Fingerprint, r.TradeNo, r.Owner = receiptRunning, print, n.TradeNo, owner
 		r.Attempt++
@@ -210,7 +220,7 @@ func (o *once) attempt(ctx context.Context, n PaymentNotice, record journal.Reco
 	defer cancel()
 	settled := false
 	err := guard("callback.Once", func() (err error) {
-		if settler, ok := o.cfg.Sink.(Settler); ok && r.Doubt != "" {
+		if settler, ok := o.cfg.Sink.(Settler); ok && len(r.Doubts) > 0 {
 			settled, err = settler.Settled(sinkCtx, n.Key())
 			if err != nil || settled {
 				return err
@@ -220,18 +230,19 @@ func (o *once) attempt(ctx context.Context, n PaymentNotice, record journal.Reco
 	})
 	r.Owner, r.Until = "", 0
 	switch {
-	case err == nil && settled && r.Doubt != r.Fingerprint:
-		// What is settled is the payment that was in doubt, not this one.
-		r.State, r.Fingerprint, r.TradeNo, r.Doubt = receiptDone, r.Doubt, "", ""
+	case err == nil && settled && !slices.Contains(r.Doubts, r.Fingerprint):
+		// What is settled is a payment that was in doubt, not this one.
+		r.State, r.Fingerprint, r.TradeNo, r.Doubts = receiptDone, r.Doubts[0], "", nil
 		err = ErrDifferent
 	case err == nil:
-		r.State, r.Doubt = receiptDone, ""
+		r.State, r.Doubts = receiptDone, nil
 	case core.CodeOf(err) == core.CodeMismatch:
+		// Refused, so it had no effect; what else is in doubt stays so.
 		r.State = receiptOpen
-	case r.Doubt == "":
-		r.State, r.Doubt = receiptOpen, r.Fingerprint
+		r.Doubts = slices.DeleteFunc(r.Doubts, func(f string) bool { return f == r.Fingerprint })
 	default:
 		r.State = receiptOpen
+		r.doubt(r.Fingerprint)
 	}
 	// The outcome is worth recording even if the caller has gone.
 	writeCtx, cancelWrite := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)

@@ -308,6 +308,24 @@ func TestOnceDoesNotTakeASecondPaymentForTheOneInDoubt(t *testing.T) {
 	assert.Equal(t, []int{1}, sink.attempts)
 }
 
+// A wrong notice is in doubt, then refused; the right one's outcome is lost. The
+// sink settled the right one, and that is what the receipt must say.
+func TestOnceDoubtsEachPaymentForItself(t *testing.T) {
+	sink := settlingSink{&sinkScript{settled: func() (bool, error) { return false, nil }, script: []error{
+		errors.New("down"), core.Mismatch("shop", "wrong amount"), errors.New("committed, and the reply was lost"),
+	}}}
+	once := callback.Once(journal.NewMemory(), sink)
+	wrong := paid("o1", "t1")
+	wrong.Amount = 1
+	require.Error(t, once.Paid(t.Context(), wrong))
+	require.Equal(t, core.CodeMismatch, core.CodeOf(once.Paid(t.Context(), wrong)))
+	require.Error(t, once.Paid(t.Context(), paid("o1", "t1")))
+	sink.settled = func() (bool, error) { return true, nil }
+	assert.NoError(t, once.Paid(t.Context(), paid("o1", "t1")))
+	assert.NoError(t, once.Paid(t.Context(), paid("o1", "t1")))
+	assert.ErrorIs(t, once.Paid(t.Context(), wrong), callback.ErrDifferent)
+}
+
 // The write of the lease took longer than the lease: the sink is not called,
 // since somebody else may be calling it.
 func TestOnceDoesNotBeginOnALeaseThatIsOver(t *testing.T) {

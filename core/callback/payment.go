@@ -12,9 +12,8 @@ import (
 // StatusPaid is the one status of a payment notification that means money.
 const StatusPaid = 1
 
-// PaymentNotice is a payment notification whose signature held. [Payment]
-// makes it; there is no other way to one. The platform's names stand beside
-// each field.
+// PaymentNotice is a payment notification whose signature held: the handler of
+// [Payment] hands out no other. The platform's names stand beside each field.
 type PaymentNotice struct {
 	AppID      string // app_id: one of the configured apps
 	TradeNo    string // trade_no: the platform's number of the payment
@@ -35,8 +34,8 @@ type PaymentNotice struct {
 }
 
 // Key names the order that the notice is about: the same for every delivery
-// of it. A sink that cannot be interrupted between its effect and its return
-// uses it to do nothing twice.
+// of it. A sink that can be interrupted between its effect and its return uses
+// it to do nothing twice.
 func (n PaymentNotice) Key() string { return n.AppID + "/" + n.OutTradeNo }
 
 // Sink takes payments that are verified and paid.
@@ -76,8 +75,8 @@ type Config struct {
 	Sink Sink
 
 	// Identifier says whether a text may be a trade_no, out_trade_no or
-	// open_id; nil is 1 to 64 of A-Z, a-z, 0-9, _ and -. A wider one must
-	// never admit "&" or "=".
+	// open_id; nil is 1 to 64 of A-Z, a-z, 0-9, _ and -. Whatever it says, an
+	// id has at most 128 visible ASCII characters, and neither "&" nor "=".
 	Identifier func(string) bool
 	// AllowWeakKey permits an app_key shorter than MinKeyLength: for the
 	// documented test account, not for money.
@@ -118,7 +117,7 @@ func (h *paymentHandler) Handle(ctx context.Context, r *core.Request) *core.Resp
 	if err != nil {
 		_, ended := core.Observe(ctx, h.observer, core.Work{Kind: "callback", Name: h.op})
 		ended(err)
-		return h.answer(ctx, err, "kind", "payment")
+		return h.answer(ctx, err, "kind", "payment", "remote_addr", r.RemoteAddr)
 	}
 	ctx, ended := core.Observe(ctx, h.observer, core.Work{Kind: "callback", Name: h.op, Subject: n.OutTradeNo})
 	err = guard(h.op, func() error { return h.deliver(ctx, n) })
@@ -146,15 +145,15 @@ func (h *paymentHandler) notice(r *core.Request) (PaymentNotice, error) {
 		return PaymentNotice{}, err
 	}
 	if fields.Get("agentpay_no") != "" {
-		return PaymentNotice{}, malformed("agentpay_no: this is a payout notification")
+		return PaymentNotice{}, unfit(fields, "agentpay_no: this is a payout notification")
 	}
 	n := PaymentNotice{AppID: appID, Fields: fields}
 	var ok bool
 	if n.Status, ok = number(fields.Get("status")); !ok {
-		return PaymentNotice{}, malformed("status is not an integer")
+		return PaymentNotice{}, unfit(fields, "status is not an integer")
 	}
 	if n.Amount, err = core.ParseFen(fields.Get("amount")); err != nil {
-		return PaymentNotice{}, malformed("amount is not an integer of fen")
+		return PaymentNotice{}, unfit(fields, "amount is not an integer of fen")
 	}
 	// A payment carries every documented field. A notice that nothing was
 	// paid may lack those that only a payment has.
@@ -173,7 +172,7 @@ func (h *paymentHandler) notice(r *core.Request) (PaymentNotice, error) {
 			continue
 		}
 		if *id.target == "" || !h.identifier(*id.target) {
-			return PaymentNotice{}, malformed(id.name + " is missing or not of the form of an identifier")
+			return PaymentNotice{}, unfit(fields, id.name+" is missing or not of the form of an identifier")
 		}
 	}
 	for _, at := range []struct {
@@ -188,7 +187,7 @@ func (h *paymentHandler) notice(r *core.Request) (PaymentNotice, error) {
 			continue
 		}
 		if *at.target, ok = seconds(text); !ok {
-			return PaymentNotice{}, malformed(at.name + " is not ten digits of seconds")
+			return PaymentNotice{}, unfit(fields, at.name+" is not ten digits of seconds")
 		}
 	}
 	return n, nil

@@ -16,8 +16,8 @@ const (
 	PayoutFailed  = 2
 )
 
-// PayoutNotice is a payout notification whose signature held. [Payout] makes
-// it; there is no other way to one.
+// PayoutNotice is a payout notification whose signature held: the handler of
+// [Payout] hands out no other.
 type PayoutNotice struct {
 	AppID      string // app_id: one of the configured apps
 	OutOrderNo string // out_order_no: the merchant's number of the payout
@@ -76,7 +76,7 @@ func (h *payoutHandler) Handle(ctx context.Context, r *core.Request) *core.Respo
 	if err != nil {
 		_, ended := core.Observe(ctx, h.observer, core.Work{Kind: "callback", Name: h.op})
 		ended(err)
-		return h.answer(ctx, err, "kind", "payout")
+		return h.answer(ctx, err, "kind", "payout", "remote_addr", r.RemoteAddr)
 	}
 	ctx, ended := core.Observe(ctx, h.observer, core.Work{Kind: "callback", Name: h.op, Subject: n.OutOrderNo})
 	err = guard(h.op, func() error { return h.sink.Payout(ctx, n) })
@@ -92,13 +92,13 @@ func (h *payoutHandler) notice(r *core.Request) (PayoutNotice, error) {
 	n := PayoutNotice{AppID: appID, OutOrderNo: fields.Get("out_order_no"), AgentpayNo: fields.Get("agentpay_no"), Fields: fields}
 	var ok bool
 	if n.Status, ok = number(fields.Get("status")); !ok {
-		return PayoutNotice{}, malformed("status is not an integer")
+		return PayoutNotice{}, unfit(fields, "status is not an integer")
 	}
 	if n.Time, ok = seconds(fields.Get("time")); !ok {
-		return PayoutNotice{}, malformed("time is not ten digits of seconds")
+		return PayoutNotice{}, unfit(fields, "time is not ten digits of seconds")
 	}
 	if n.OutOrderNo == "" || n.AgentpayNo == "" || !h.identifier(n.OutOrderNo) || !h.identifier(n.AgentpayNo) {
-		return PayoutNotice{}, malformed("out_order_no or agentpay_no is missing or not of the form of an identifier")
+		return PayoutNotice{}, unfit(fields, "out_order_no or agentpay_no is missing or not of the form of an identifier")
 	}
 	return n, nil
 }

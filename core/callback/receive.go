@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -65,26 +67,35 @@ func newReceiver(op string, apps []App, identifier func(string) bool, allowWeakK
 				return nil, core.Invalid(op, fmt.Sprintf("app_id %q has an app_key of less than %d characters: ask the platform for a longer one, or set AllowWeakKey", app.ID, MinKeyLength))
 			}
 		}
-		keys[app.ID] = app.Keys
+		keys[app.ID] = slices.Clone(app.Keys)
 	}
-	if identifier == nil {
-		identifier = plainIdentifier
+	accepts := plainIdentifier
+	if identifier != nil {
+		accepts = func(s string) bool { return boundIdentifier(s) && identifier(s) }
 	}
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
 	}
-	return &receiver{op: op, keys: keys, identifier: identifier, logger: logger, observer: observer}, nil
+	return &receiver{op: op, keys: keys, identifier: accepts, logger: logger, observer: observer}, nil
 }
 
-// refusal is a request that is refused before its signature is known to hold.
+// refusal is a request that is refused.
 type refusal struct {
 	status int
 	reason string
+	// genuine are the fields of a message whose signature holds: that it is
+	// refused all the same is for an operator to see.
+	genuine sign.Fields
 }
 
 func (e *refusal) Error() string { return e.reason }
 
 func refuse(status int, reason string) error { return &refusal{status: status, reason: reason} }
+
+// unfit refuses a genuine message that has not the form of its kind.
+func unfit(fields sign.Fields, reason string) error {
+	return &refusal{status: http.StatusBadRequest, reason: reason, genuine: fields}
+}
 
 func malformed(reason string) error { return refuse(http.StatusBadRequest, reason) }
 
@@ -139,7 +150,17 @@ func (rc *receiver) answer(ctx context.Context, err error, about ...any) *core.R
 		return core.Text(http.StatusOK, successText)
 	}
 	if refused, ok := errors.AsType[*refusal](err); ok {
-		rc.logger.WarnContext(ctx, "notification refused", append(about, "reason", refused.reason)...)
+		about = append(about, "reason", refused.reason)
+		if refused.genuine == nil {
+			rc.logger.WarnContext(ctx, "notification refused", about...)
+		} else {
+			for _, name := range []string{"app_id", "out_trade_no", "trade_no", "out_order_no", "agentpay_no", "amount", "status"} {
+				if value := refused.genuine.Get(name); value != "" {
+					about = append(about, name, strconv.QuoteToASCII(value[:min(len(value), 64)]))
+				}
+			}
+			rc.logger.ErrorContext(ctx, "genuine notification refused for its form", about...)
+		}
 		resp := core.Refuse(refused.status)
 		if refused.status == http.StatusMethodNotAllowed {
 			resp.Header.Set("Allow", http.MethodPost)
@@ -188,6 +209,12 @@ func plainIdentifier(s string) bool {
 		}
 	}
 	return true
+}
+
+// boundIdentifier is what no Identifier may widen: an id is a part of the
+// signed text, of a journal's id and of a log line.
+func boundIdentifier(s string) bool {
+	return len(s) <= 128 && printable(s) && !strings.ContainsAny(s, "&=")
 }
 
 // seconds reads a ten-digit time.

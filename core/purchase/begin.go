@@ -41,7 +41,7 @@ func checkData(op string, data json.RawMessage) error {
 // Begin records a purchase and makes its order. The purchase it returns is
 // Unpaid and has the imprest_code for the phone.
 //
-// Errors before anything was recorded: core.CodeInvalid, core.CodeNotFound
+// Errors before anything was ordered: core.CodeInvalid, core.CodeNotFound
 // from the Catalog, [ErrPriceChanged], the journal's. With any later error the
 // purchase is returned too: refused by the platform it is Expired; otherwise
 // it is still Ordering, nobody knows whether there is an order, and
@@ -96,11 +96,12 @@ func (s *Service) Begin(ctx context.Context, r Request) (Purchase, error) {
 	}
 	defer cancel()
 	result := s.guard(stepCtx, p, s.order)
-	ended(result.cause)
 	p, err = s.finish(ctx, p.ID, owner, result)
 	if err != nil {
+		ended(err)
 		return begun, err
 	}
+	ended(result.cause)
 	return p, result.cause
 }
 
@@ -121,6 +122,8 @@ func (s *Service) order(ctx context.Context, p Purchase) outcome {
 	switch code := core.CodeOf(err); {
 	case err == nil:
 		return s.ordered(prepay.ImprestCode)
+	case code == core.CodeInvalid && !p.Doubt:
+		return s.noOrderMade(err) // nothing was ever sent
 	case code == core.CodeRefused && !core.Retryable(err), code == core.CodeInvalid:
 		// There is no order by this call; there may be one by an earlier.
 		// So the platform is asked before the purchase is given up.
@@ -143,8 +146,12 @@ func (s *Service) refused(ctx context.Context, p Purchase, refusal error) outcom
 	case err == nil:
 		return s.compare(ctx, p, trade)
 	case !s.cfg.UnknownOrder(err):
-		return s.pollLater(err)
+		return s.pollLater(fmt.Errorf("%w; and then: %w", refusal, err))
 	}
+	return s.noOrderMade(refusal)
+}
+
+func (s *Service) noOrderMade(refusal error) outcome {
 	return outcome{cause: refusal, record: func(p *Purchase, due *time.Time) error {
 		*due = s.watch(*p)
 		return p.enter(s.now(), Expired, "no order: "+refusal.Error())

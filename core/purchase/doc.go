@@ -17,9 +17,12 @@
 //	    │          │          ▲
 //	    └──────────┴─► expired┘        and from anywhere: attention
 //
+// An order can be paid before its answer is known (ordering to paid), and a
+// purchase that waits in attention for want of a payment can be paid too.
 // The platform has no call that closes an order, so an expired purchase can
-// still be paid, and is then delivered. attention is for a person: the
-// purchase's Reason says why. [States] and [Next] hold the whole table.
+// still be paid, and is then delivered. attention is for a person: the purchase's
+// Reason says why, and [Service.Resolve] takes it up again. [States] and
+// [State.Next] hold the whole table.
 //
 // # What it guards
 //

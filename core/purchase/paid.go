@@ -26,6 +26,9 @@ var errClaimed = core.Mismatch("purchase", "this trade_no has paid another purch
 // What is paid is then delivered within InlineBudget, or handed to Enqueue. How
 // that goes never changes the answer: the sweep is the backstop.
 func (s *Service) Paid(ctx context.Context, n callback.PaymentNotice) error {
+	if n.Status != callback.StatusPaid || journal.CheckID(claimPrefix+n.TradeNo) != nil || journal.CheckID(Prefix+n.OutTradeNo) != nil || n.TradeNo == "" {
+		return core.Mismatch("purchase.Paid", "this is no notice of a payment")
+	}
 	payment := Payment{TradeNo: n.TradeNo, OpenID: n.OpenID, PayTime: n.PayTime, By: ByNotification, At: s.now()}
 	fresh, err := s.settle(ctx, n.OutTradeNo, payment, func(p *Purchase) error { return fits(p, n) })
 	if errors.Is(err, journal.ErrNotFound) {

@@ -49,9 +49,11 @@ type Purchase struct {
 	Surplus []Payment `json:"surplus,omitempty"`
 
 	// Attempts counts the runs of the current step that came to no clean
-	// end; Polls counts the questions to the platform in this state.
+	// end; Polls counts the answers of the platform in this state, and
+	// Failures what failed in a row and certainly had no effect.
 	Attempts int `json:"attempts,omitempty"`
 	Polls    int `json:"polls,omitempty"`
+	Failures int `json:"failures,omitempty"`
 	// Doubt says that the last call may have had its effect.
 	Doubt bool `json:"doubt,omitempty"`
 	// Lease is held while a step runs.
@@ -126,8 +128,8 @@ func (p *Purchase) note(now time.Time, note string) {
 // fault of this package.
 func (p *Purchase) enter(now time.Time, to State, note string) error {
 	for _, next := range transitions[p.State] {
-		if next == to && (p.State != Attention || p.Payment == nil) {
-			p.State, p.Lease, p.Attempts, p.Polls, p.Doubt = to, nil, 0, 0, false
+		if next == to && (p.State != Attention || (p.Payment == nil) == (to == Paid || to == Unpaid)) {
+			p.State, p.Lease, p.Attempts, p.Polls, p.Failures, p.Doubt = to, nil, 0, 0, 0, false
 			p.Reason = ""
 			if to == Attention || to == Expired {
 				p.because(note)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"mime"
 	"net/http"
 	"time"
@@ -25,7 +26,7 @@ type View struct {
 	OfferID string   `json:"offer"`
 	Title   string   `json:"title"`
 	Amount  core.Fen `json:"amount"`
-	// ImprestCode is there while the purchase can be paid.
+	// ImprestCode is there while the purchase waits for its payment.
 	ImprestCode string    `json:"imprest_code,omitempty"`
 	CreatedAt   time.Time `json:"created_at"`
 	PayUntil    time.Time `json:"pay_until"`
@@ -38,7 +39,7 @@ func (p Purchase) View() View {
 		ID: p.ID, State: p.State, AppID: p.AppID, OfferID: p.OfferID, Title: p.Title, Amount: p.Amount,
 		CreatedAt: p.CreatedAt, PayUntil: p.PayUntil, DeliveredAt: p.DeliveredAt,
 	}
-	if p.Payment == nil {
+	if p.State == Unpaid {
 		v.ImprestCode = p.ImprestCode
 	}
 	return v
@@ -57,9 +58,22 @@ func (p Purchase) View() View {
 func (s *Service) Routes(authorize Authorize) core.Routes {
 	shop := &shop{service: s, authorize: authorize}
 	return core.Routes{
-		"POST /purchases":     core.HandlerFunc(shop.begin),
-		"GET /purchases/{id}": core.HandlerFunc(shop.show),
+		"POST /purchases":     shop.guarded(shop.begin),
+		"GET /purchases/{id}": shop.guarded(shop.show),
 	}
+}
+
+// guarded makes an answer of a panic in what the merchant wrote.
+func (h *shop) guarded(handle core.HandlerFunc) core.Handler {
+	return core.HandlerFunc(func(ctx context.Context, r *core.Request) (resp *core.Response) {
+		defer func() {
+			if cause := recover(); cause != nil {
+				h.service.cfg.Logger.ErrorContext(ctx, "a request to the shop panicked", "panic", fmt.Sprint(cause))
+				resp = core.TryLater()
+			}
+		}()
+		return handle(ctx, r)
+	})
 }
 
 type shop struct {

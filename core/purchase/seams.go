@@ -53,7 +53,8 @@ func (o Offers) Offer(_ context.Context, _, id string) (Offer, error) {
 type Deliverer interface {
 	// Deliver grants p's goods. p.ID is the idempotency key: a crash can
 	// make Deliver run again for a purchase that it has served, though never
-	// before Delivered was asked.
+	// before Delivered was asked, and a worker that is slower than its lease
+	// makes it run beside itself.
 	//
 	// nil means granted. core.CodeUnreached, or another core.Retryable code
 	// but core.CodeUnknown, says that nothing at all was granted, and it is

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/url"
 	"time"
 
 	"github.com/imprest-go/imprest/core"
@@ -27,7 +28,7 @@ type Config struct {
 	// Deliverer grants goods. Required.
 	Deliverer Deliverer `json:"-" validate:"-"`
 	// NotifyURL is where the platform posts payment notifications. Required.
-	NotifyURL string `json:"notify_url" validate:"required"`
+	NotifyURL string `json:"notify_url" validate:"required,clear"`
 
 	// PayWithin is how long a purchase waits for its payment before it
 	// expires; 0 is 30 minutes.
@@ -82,15 +83,23 @@ var (
 func New(cfg Config) (*Service, error) {
 	const op = "purchase.New"
 	// By hand: validator would look into what stands behind an interface.
-	for name, missing := range map[string]bool{
-		"Store": cfg.Store == nil, "Platform": cfg.Platform == nil, "Catalog": cfg.Catalog == nil, "Deliverer": cfg.Deliverer == nil,
-	} {
-		if missing {
-			return nil, core.Invalid(op, name+" must be given")
-		}
+	switch {
+	case cfg.Store == nil:
+		return nil, core.Invalid(op, "Store must be given")
+	case cfg.Platform == nil:
+		return nil, core.Invalid(op, "Platform must be given")
+	case cfg.Catalog == nil:
+		return nil, core.Invalid(op, "Catalog must be given")
+	case cfg.Deliverer == nil:
+		return nil, core.Invalid(op, "Deliverer must be given")
+	case cfg.Platform.AppID() == "" || cfg.Platform.StoreNo() == "":
+		return nil, core.Invalid(op, "app_id and store_no must be given in the configuration of the Platform")
 	}
 	if err := check.Struct(op, cfg); err != nil {
 		return nil, err
+	}
+	if u, err := url.Parse(cfg.NotifyURL); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+		return nil, core.Invalid(op, "notify_url must be an address such as https://shop.example/callbacks/payment")
 	}
 	setDefault(&cfg.PayWithin, 30*time.Minute)
 	setDefault(&cfg.InFlight, time.Minute)

@@ -153,6 +153,10 @@ func TestWhatAQueryMayDo(t *testing.T) {
 		"no trade_no":          {func(w *world, id string) { w.orders[id].payments = []string{""} }, purchase.Attention, "trade_no"},
 		"an odd trade_no":      {func(w *world, id string) { w.orders[id].payments = []string{"a&b=c"} }, purchase.Attention, "trade_no"},
 		"plain http":           {func(w *world, _ string) { w.untrusted = true }, purchase.Attention, "anybody can change"},
+		"another store_no":     {func(w *world, _ string) { w.store = "other" }, purchase.Attention, "store_no"},
+		"another out_trade_no": {func(w *world, _ string) { w.renamed = true }, purchase.Attention, "out_trade_no"},
+		"a status of 2":        {func(w *world, _ string) { w.status = 2 }, purchase.Attention, "status 2"},
+		"an odd imprest_code":  {func(w *world, id string) { w.orders[id].code = "a b" }, purchase.Attention, "imprest_code"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, s, p := begun(t)
@@ -485,7 +489,9 @@ func TestConfigurationIsChecked(t *testing.T) {
 	for name, change := range map[string]func(*purchase.Config){
 		"Store": func(c *purchase.Config) { c.Store = nil }, "Platform": func(c *purchase.Config) { c.Platform = nil },
 		"Catalog": func(c *purchase.Config) { c.Catalog = nil }, "Deliverer": func(c *purchase.Config) { c.Deliverer = nil },
-		"notify_url": func(c *purchase.Config) { c.NotifyURL = "" }, "Lease": func(c *purchase.Config) { c.Lease = -1 },
+		"notify_url":   func(c *purchase.Config) { c.NotifyURL = "" },
+		"notify_url m": func(c *purchase.Config) { c.NotifyURL = "not a url" }, "notify_url must": func(c *purchase.Config) { c.NotifyURL = "https://x.example/?a=1&b=2" },
+		"Lease": func(c *purchase.Config) { c.Lease = -1 },
 	} {
 		bad := good
 		change(&bad)
@@ -498,7 +504,8 @@ func TestConfigurationIsChecked(t *testing.T) {
 // The store cannot say whether our write was applied, and somebody else's was:
 // it must not be taken for ours.
 func TestAnotherWriteIsNotTakenForOurs(t *testing.T) {
-	w, s, p := begun(t)
+	w, _, p := begun(t)
+	s := w.service(func(cfg *purchase.Config) { cfg.InlineBudget = -1 }) // so that its write is the very next version
 	first, second := w.pay(p.ID), w.pay(p.ID)
 	stale, err := purchase.New(purchase.Config{
 		Store:    &overtaken{Store: w.inner, other: func() { require.NoError(t, s.Paid(t.Context(), noticeOf(p, second))) }},

@@ -36,9 +36,9 @@ var transitions = map[State][]State{
 	Delivering: {Delivered, Attention},
 	// A second payment of the same order.
 	Delivered: {Attention},
-	// Only while no payment is on record: a genuine notification is what was
-	// missing.
-	Attention: {Paid},
+	// To Paid only while no payment is on record: a genuine notification is
+	// what was missing. The others by a person's word, see Service.Resolve.
+	Attention: {Paid, Unpaid, Delivering, Delivered},
 }
 
 // States returns every state, in the order in which a purchase goes through

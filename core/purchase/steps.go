@@ -42,8 +42,12 @@ func (s *Service) compare(ctx context.Context, p Purchase, trade vvchat.Trade) o
 		// from an answer that anybody on the way can write.
 		return s.park(ctx, "a query over a connection that anybody can change is all that tells of this order: wait for the notification, or check by hand")
 	}
-	if trade.Status != vvchat.StatusPaid {
+	switch trade.Status {
+	case vvchat.StatusPaid:
+	case vvchat.StatusUnpaid:
 		return s.unpaid(trade)
+	default:
+		return s.park(ctx, fmt.Sprintf("the platform's answer to a query has status %d, which is neither unpaid nor paid", trade.Status))
 	}
 	// The claim of the trade_no needs the journal, so this outcome is
 	// recorded by settle, which takes the lease away.
@@ -133,7 +137,7 @@ func (s *Service) noOrder(ctx context.Context, p Purchase) outcome {
 // polled notes a question that was answered, and changed nothing.
 func (p *Purchase) polled() {
 	p.Polls++
-	p.Attempts, p.Doubt = 0, false
+	p.Attempts, p.Failures, p.Doubt = 0, 0, false
 }
 
 // pollLater records that a question could not be asked or was not answered.
@@ -141,11 +145,12 @@ func (p *Purchase) polled() {
 func (s *Service) pollLater(cause error) outcome {
 	return outcome{cause: cause, record: func(p *Purchase, due *time.Time) error {
 		p.because(cause.Error())
-		p.polled()
+		p.Failures++
+		p.Attempts, p.Doubt = 0, false
 		now := s.now()
 		switch {
 		case now.Before(p.PayUntil.Add(24 * time.Hour)):
-			*due = now.Add(min(backoff(p.Polls), 10*time.Minute))
+			*due = now.Add(min(backoff(p.Failures), 10*time.Minute))
 		case now.Before(p.PayUntil.Add(watchFor)):
 			*due = now.Add(6 * time.Hour)
 		case p.State == Expired:
@@ -170,17 +175,24 @@ func (s *Service) nextPoll(p Purchase) time.Time {
 	return next
 }
 
+// giveUpAfter is how long a delivery is tried that fails without any effect,
+// since the warehouse is down, say, before a person has to look.
+const giveUpAfter = 3 * 24 * time.Hour
+
 // watchFor is how long an expired order is watched: nothing closes it, so it
 // can be paid.
 const watchFor = 90 * 24 * time.Hour
 
 // watch is when an expired order is looked at next, at growing intervals.
 func (s *Service) watch(p Purchase) time.Time {
-	next := s.now().Add(doubled(30*time.Minute, p.Polls, 7*24*time.Hour))
-	if next.After(p.PayUntil.Add(watchFor)) {
-		return time.Time{}
+	next, end := s.now().Add(doubled(30*time.Minute, p.Polls, 7*24*time.Hour)), p.PayUntil.Add(watchFor)
+	switch {
+	case next.Before(end):
+		return next
+	case s.now().Before(end):
+		return end
 	}
-	return next
+	return time.Time{}
 }
 
 func doubled(pause time.Duration, times int, most time.Duration) time.Duration {
@@ -210,11 +222,16 @@ func (s *Service) deliver(ctx context.Context, p Purchase) outcome {
 		return s.delivered(ctx, "")
 	case core.Retryable(err) && code != core.CodeUnknown:
 		// An unknown outcome that is safe to repeat says nothing of what
-		// Deliver did before it.
+		// Deliver did before it. A doubt that was there stays: to ask again
+		// costs little.
 		return outcome{cause: err, record: func(p *Purchase, due *time.Time) error {
-			p.Doubt = false
+			if p.Payment != nil && s.now().After(p.Payment.At.Add(giveUpAfter)) {
+				return s.attention(ctx, p, due, "for three days nothing could be delivered: "+err.Error())
+			}
+			p.Attempts-- // certainly without effect, so it does not count
+			p.Failures++
 			p.because(err.Error())
-			*due = s.now().Add(backoff(p.Attempts))
+			*due = s.now().Add(backoff(p.Failures))
 			return nil
 		}}
 	case code == core.CodeRefused, code == core.CodeInvalid:

@@ -38,6 +38,9 @@ type world struct {
 
 	orders    map[string]*remoteOrder
 	untrusted bool
+	store     string // what a query names as store_no; "" is the right one
+	renamed   bool   // a query names another out_trade_no
+	status    int64  // what a query says; 0 is the truth
 	grants    map[string]int
 	// deliverErr, if set, is what Deliver returns in the place of granting.
 	deliverErr func() error
@@ -216,6 +219,15 @@ func (f fakePlatform) Query(_ context.Context, id string) (trade vvchat.Trade, e
 		trade = vvchat.Trade{StoreNo: "s1234", OutTradeNo: id, ImprestCode: o.code, Amount: o.Amount}
 		if len(o.payments) > 0 {
 			trade.Status, trade.TradeNo, trade.OpenID = vvchat.StatusPaid, o.payments[0], "buyer"
+		}
+		if f.store != "" {
+			trade.StoreNo = f.store
+		}
+		if f.renamed {
+			trade.OutTradeNo = "other"
+		}
+		if f.status != 0 {
+			trade.Status = f.status
 		}
 		return nil
 	})

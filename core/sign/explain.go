@@ -69,15 +69,21 @@ func Explain(contentType string, body []byte, theirs string, keys ...core.Secret
 		e.Verdict, e.Reason = "reject", err.Error()
 	}
 	if theirs != "" {
-		e.Difference = firstDifference(e.Canonical, maskKey(theirs))
+		e.Difference = firstDifference(e.Canonical, maskKey(theirs, e.Canonical, keys))
 	}
 	return e
 }
 
-// maskKey replaces what follows the last "&key=" and adds the mask where there
-// is none: the canonical text itself cannot hold "&key=" twice.
-func maskKey(text string) string {
-	if i := strings.LastIndex(text, "&key="); i >= 0 {
+// maskKey takes the key from the end of their text, if it is there, and puts
+// the mask in its place. A field called "key" stands in the midst of a text; at
+// its end only the key can: sorted, "key" has "sign" and others behind it.
+func maskKey(text, ours string, keys []core.Secret) string {
+	for _, key := range keys {
+		if rest, ok := strings.CutSuffix(text, "&key="+key.Reveal()); ok && !key.IsZero() {
+			return rest + maskedKey
+		}
+	}
+	if i := strings.LastIndex(text, "&key="); i >= 0 && !strings.Contains(text[i+1:], "&") && !strings.HasSuffix(ours, text[i:]+maskedKey) {
 		text = text[:i]
 	}
 	return text + maskedKey

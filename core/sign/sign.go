@@ -72,7 +72,7 @@ func isForm(contentType string) (bool, error) {
 	if err != nil {
 		return false, ErrContentType
 	}
-	if charset, ok := params["charset"]; ok && !strings.EqualFold(charset, "utf-8") {
+	if charset, ok := params["charset"]; ok && !strings.EqualFold(charset, "utf-8") && !strings.EqualFold(charset, "utf8") {
 		return false, ErrContentType
 	}
 	switch media {
@@ -177,7 +177,7 @@ func data(fields Fields, key core.Secret, base string) (string, error) {
 
 // Base returns the base signature (基础签名) for the headers noncestr and
 // timestamp (10 digits, seconds): 32 upper-case hexadecimal digits. The text
-// has no separators, so noncestr must end in a letter and timestamp must have
+// has no separators, so noncestr must not end in a digit and timestamp must have
 // exactly ten digits, or characters could move from one to the other; anything
 // else is core.CodeInvalid.
 func Base(key core.Secret, noncestr, timestamp string) (string, error) {
@@ -185,7 +185,7 @@ func Base(key core.Secret, noncestr, timestamp string) (string, error) {
 		return "", ErrNoKey
 	}
 	if !nameOK(noncestr) || noncestr[len(noncestr)-1]-'0' <= 9 {
-		return "", core.Invalid("sign.Base", "noncestr must be 1 to 64 letters and digits, the last a letter")
+		return "", core.Invalid("sign.Base", "noncestr must be 1 to 64 letters and digits, the last no digit")
 	}
 	if len(timestamp) != 10 || strings.Trim(timestamp, "0123456789") != "" {
 		return "", core.Invalid("sign.Base", "timestamp must be ten digits of seconds")

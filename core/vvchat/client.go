@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -164,6 +165,8 @@ func (c *Client) platformError(status int, object object, secrets []string) *Pla
 	for _, key := range c.cfg.AppKeys {
 		secrets = append(secrets, key.Reveal())
 	}
+	// The longest first, or a short one could leave pieces of it.
+	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) })
 	for _, secret := range secrets {
 		if secret != "" {
 			msg = strings.ReplaceAll(msg, secret, "***")

@@ -1,0 +1,64 @@
+package purchase
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/imprest-go/imprest/core"
+)
+
+// Resolution is what a person decided about a purchase in Attention.
+type Resolution string
+
+// The resolutions.
+const (
+	// ResolveDeliver takes the delivery of a paid purchase up again: it is
+	// asked first whether the goods were granted.
+	ResolveDeliver Resolution = "deliver"
+	// ResolveDelivered says that the goods of a paid purchase were granted,
+	// whoever did it.
+	ResolveDelivered Resolution = "delivered"
+	// ResolveWatch asks the platform again about an order without a payment.
+	ResolveWatch Resolution = "watch"
+)
+
+// Resolve takes a purchase out of Attention. note, which goes into the
+// history, says who decided and why. core.CodeConflict: the purchase is not in
+// Attention, or the resolution does not fit what is on record (a delivery
+// without a payment, a watch with one, a second delivery).
+func (s *Service) Resolve(ctx context.Context, id string, resolution Resolution, note string) (Purchase, error) {
+	unfit := func(why string) error {
+		return &core.Error{Op: "purchase.Resolve", Code: core.CodeConflict, Err: fmt.Errorf("purchase %s cannot be resolved as %q: %s", id, resolution, why)}
+	}
+	return s.change(ctx, id, func(p *Purchase, due *time.Time) error {
+		now := s.now()
+		paid, granted := p.Payment != nil, !p.DeliveredAt.IsZero()
+		switch {
+		case p.State != Attention:
+			return unfit("it is " + string(p.State))
+		case resolution == ResolveWatch && paid:
+			return unfit("it is paid")
+		case resolution == ResolveWatch:
+			*due = now
+			return p.enter(now, Unpaid, note)
+		case !paid:
+			return unfit("no payment is on record")
+		case resolution == ResolveDeliver && granted:
+			return unfit("it was delivered")
+		case resolution == ResolveDeliver:
+			if err := p.enter(now, Delivering, note); err != nil {
+				return err
+			}
+			p.Doubt, *due = true, now
+			return nil
+		case resolution == ResolveDelivered:
+			if !granted {
+				p.DeliveredAt = now
+			}
+			*due = time.Time{}
+			return p.enter(now, Delivered, note)
+		}
+		return core.Invalid("purchase.Resolve", fmt.Sprintf("resolution must be %s, %s or %s", ResolveDeliver, ResolveDelivered, ResolveWatch))
+	})
+}
