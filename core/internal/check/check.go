@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/go-playground/validator/v10"
 
@@ -29,6 +31,7 @@ var build = sync.OnceValue(func() *validator.Validate {
 	for tag, holds := range map[string]func(string) bool{
 		"id":    ID.MatchString,
 		"clear": clearText,
+		"plain": plainText,
 	} {
 		if err := v.RegisterValidation(tag, func(f validator.FieldLevel) bool { return holds(f.Field().String()) }); err != nil {
 			panic(err) // a tag of this file that validator does not take
@@ -42,6 +45,7 @@ var must = map[string]string{
 	"required": "must be given",
 	"id":       "must be 1 to 64 of A-Z, a-z, 0-9, _ and -",
 	"clear":    `must be valid UTF-8 without control characters and without "&name=", which the signature could not tell from another field`,
+	"plain":    "must be valid UTF-8 without control characters",
 	"gt":       "must be greater than ",
 	"gte":      "must be at least ",
 	"lte":      "must be at most ",
@@ -78,4 +82,8 @@ func Struct(op string, v any) error {
 func clearText(s string) bool {
 	_, err := sign.Data(sign.Fields{{Name: "x", Value: s}}, core.NewSecret("x"))
 	return err == nil
+}
+
+func plainText(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
 }

@@ -14,10 +14,11 @@ type order struct {
 	Amount     core.Fen `json:"amount" validate:"gt=0"`
 	Title      string   `json:"title" validate:"required,clear"`
 	SceneType  string   `json:"scene_type" validate:"omitempty,oneof=APP WEB"`
+	Name       string   `json:"name" validate:"plain,max=16"`
 }
 
 func TestFindingsNameTheProtocolsFields(t *testing.T) {
-	good := order{OutTradeNo: "O_1-a", Amount: 1, Title: "tea & cake"}
+	good := order{OutTradeNo: "O_1-a", Amount: 1, Title: "tea & cake", Name: "x&amount=1 门铃"}
 	assert.NoError(t, check.Struct("x", good))
 	for _, tt := range []struct {
 		change func(*order)
@@ -30,6 +31,9 @@ func TestFindingsNameTheProtocolsFields(t *testing.T) {
 		{func(o *order) { o.SceneType = "TV" }, "x: scene_type must be one of: APP WEB"},
 		{func(o *order) { o.Title = "x&amount=1" }, `x: title must be valid UTF-8 without control characters and without "&name=", which the signature could not tell from another field`},
 		{func(o *order) { o.Title = "x\ny" }, `x: title must be valid UTF-8 without control characters and without "&name=", which the signature could not tell from another field`},
+		{func(o *order) { o.Name = "x\ny" }, "x: name must be valid UTF-8 without control characters"},
+		{func(o *order) { o.Name = "x\xff" }, "x: name must be valid UTF-8 without control characters"},
+		{func(o *order) { o.Name = "12345678901234567" }, "x: name must have a length of at most 16"},
 		{func(o *order) { o.Title, o.Amount = "", 0 }, "x: amount must be greater than 0; title must be given"},
 	} {
 		bad := good
