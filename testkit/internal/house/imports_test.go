@@ -32,6 +32,7 @@ var lattice = []struct{ pkg, imports, reason string }{
 	{"core/internal/outward", "core", "one way to call out, shared by every client"},
 	{"core/internal/check", "core core/sign github.com/go-playground/validator/v10", "validator stays behind one door"},
 	{"core/vvchat", "core core/sign core/internal/check core/internal/outward", "a client needs no store and no transport adapter"},
+	{"core/mall", "core core/internal/check core/internal/outward", "the operations know a transport, not a network"},
 	{"core/login", "core core/vvchat core/journal core/internal/check core/internal/outward", "a login's state is a record"},
 	{"core/purchase", "core core/callback core/journal core/vvchat core/internal/check", "orchestration knows seams, not engines"},
 

@@ -1,0 +1,35 @@
+// Package mall is a client of Tuya's "VoIP and value-added services": what a
+// device can do and is offered, what services it has, redeeming an exchange
+// code for one, and letting a device call its user in WeChat.
+//
+// # Where to start
+//
+// [New] makes a [Client] on a [Transport]; its methods are the functions of
+// the SDK @ray-js/wechat-ms-voip under their own names, and every call names
+// its [Caller]. [NewVoIP] makes the authorization that a VoIP device needs
+// after its service was bought: [VoIP.Prepare], the mini program's
+// wx.requestDeviceVoIP, [VoIP.Save].
+//
+// Tuya publishes no HTTP address for these functions, so none is built in.
+// [NewAction] posts them to a relay that the user runs, in the shape of Tuya's
+// own cloud functions.
+//
+// # What it guards
+//
+// A client makes one attempt and says what is known of a failure.
+// core.CodeRefused: the cloud said no and did nothing, see [RemoteError] and
+// its [Class]. core.CodeUnreached: nothing was sent. core.CodeUnknown: nobody
+// can say; core.Retryable then tells whether repeating does harm. It does for
+// [Client.ExchangeCode] alone, which may have used up the code.
+//
+// Parameters are checked before anything is sent. Credentials and exchange
+// codes do not print, and are cut out of the cloud's own words.
+//
+// # What the cloud sends
+//
+// Its documentation and its examples disagree, so the types read numbers in
+// quotes, amounts in three forms ([Money], exact to the fen), absent members
+// and null. Enumerations are open. What is read is written back as it came,
+// members that this package does not know (Extra) included. Where a member has
+// a shape that makes no sense, the error names it.
+package mall
