@@ -33,6 +33,7 @@ var lattice = []struct{ pkg, imports, reason string }{
 	{"core/internal/check", "core core/sign github.com/go-playground/validator/v10", "validator stays behind one door"},
 	{"core/vvchat", "core core/sign core/internal/check core/internal/outward", "a client needs no store and no transport adapter"},
 	{"core/mall", "core core/internal/check core/internal/outward", "the operations know a transport, not a network"},
+	{"core/wechat", "core core/internal/check core/internal/outward", "one call of WeChat's; mall knows it by a seam alone"},
 	{"core/login", "core core/vvchat core/journal core/internal/check core/internal/outward", "a login's state is a record"},
 	{"core/purchase", "core core/callback core/journal core/vvchat core/internal/check", "orchestration knows seams, not engines"},
 
