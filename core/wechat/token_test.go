@@ -158,7 +158,9 @@ func TestWhoWaitsMayLeave(t *testing.T) {
 		assert.Equal(t, core.CodeUnreached, core.CodeOf(err), "nothing was sent for it")
 		assert.Equal(t, time.Second, time.Since(started))
 		close(hold)
-		assert.Equal(t, core.CodeUnreached, core.CodeOf(<-first))
+		failed := <-first
+		assert.Equal(t, core.CodeUnknown, core.CodeOf(failed), "a transport that reports no connection proves nothing")
+		assert.True(t, core.Retryable(failed), "a token may always be asked for again")
 	})
 }
 
