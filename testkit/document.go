@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"mime"
+	"net/http"
 	"regexp"
 	"strconv"
 	"strings"
@@ -18,15 +20,8 @@ import (
 // repeated names, bad UTF-8, half surrogate pairs. A number keeps its literal,
 // since its bytes are what was signed; null is the empty value.
 func readDocument(body []byte) ([]field, error) {
-	switch {
-	case len(body) == 0:
-		return nil, fmt.Errorf("the body is empty")
-	case !utf8.Valid(body):
-		return nil, fmt.Errorf("the body is not UTF-8")
-	case !json.Valid(body):
-		return nil, fmt.Errorf("the body is not one JSON document")
-	case halfPair(body):
-		return nil, fmt.Errorf("the body has half a surrogate pair")
+	if err := oneReading(body); err != nil {
+		return nil, err
 	}
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.UseNumber()
@@ -85,6 +80,37 @@ func checkReadings(fields []field) error {
 	return nil
 }
 
+// notJSON says what keeps a request from being one with a JSON body; "" is
+// nothing.
+func notJSON(h http.Header) string {
+	kind, params, err := mime.ParseMediaType(h.Get("Content-Type"))
+	charset, hasCharset := params["charset"]
+	switch {
+	case err != nil || kind != typeJSON || len(h.Values("Content-Type")) > 1:
+		return "Content-Type: must be application/json"
+	case hasCharset && !strings.EqualFold(charset, "utf-8"):
+		return "Content-Type: the charset must be utf-8"
+	case h.Get("Content-Encoding") != "":
+		return "Content-Encoding: is not understood"
+	}
+	return ""
+}
+
+// oneReading checks what must hold of a body before its values are looked at.
+func oneReading(body []byte) error {
+	switch {
+	case len(body) == 0:
+		return fmt.Errorf("the body is empty")
+	case !utf8.Valid(body):
+		return fmt.Errorf("the body is not UTF-8")
+	case !json.Valid(body):
+		return fmt.Errorf("the body is not one JSON document")
+	case halfPair(body):
+		return fmt.Errorf("the body has half a surrogate pair")
+	}
+	return nil
+}
+
 // halfPair reports whether a valid JSON text holds the \u escape of one half
 // of a surrogate pair alone. encoding/json reads that as U+FFFD.
 func halfPair(body []byte) bool {
@@ -120,4 +146,55 @@ func escapedUnit(b []byte) (uint64, bool) {
 	}
 	unit, err := strconv.ParseUint(string(b[1:5]), 16, 16)
 	return unit, err == nil
+}
+
+// readObject reads a JSON object that two readers cannot read in two ways,
+// however deep, and leaves its members to be read further.
+func readObject(body []byte) (map[string]json.RawMessage, error) {
+	if err := oneReading(body); err != nil {
+		return nil, err
+	}
+	if name, ok := repeated(body); ok {
+		return nil, fmt.Errorf("%s: stands there twice", name)
+	}
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(body, &members); err != nil || members == nil {
+		return nil, fmt.Errorf("the body is not a JSON object")
+	}
+	return members, nil
+}
+
+// repeated returns a name that stands twice in one object of a JSON text.
+func repeated(body []byte) (string, bool) {
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.UseNumber()
+	type level struct {
+		seen  map[string]bool // nil in an array
+		value bool            // a value comes next
+	}
+	var levels []level
+	for {
+		token, err := decoder.Token()
+		if err != nil {
+			return "", false // the end: the text is known to be valid
+		}
+		if n := len(levels); n > 0 && levels[n-1].seen != nil {
+			top := &levels[n-1]
+			if name, ok := token.(string); ok && !top.value {
+				if top.seen[name] {
+					return name, true
+				}
+				top.seen[name] = true
+			}
+			top.value = !top.value
+		}
+		switch token {
+		case json.Delim('{'):
+			levels = append(levels, level{seen: map[string]bool{}})
+		case json.Delim('['):
+			levels = append(levels, level{})
+		case json.Delim('}'), json.Delim(']'):
+			levels = levels[:len(levels)-1]
+		}
+	}
 }

@@ -11,15 +11,29 @@ import (
 	"github.com/imprest-go/imprest/core"
 )
 
-// Exchange is one request and its answer, to the platform or from it, as the
-// record keeps it. An app_key, a token and an Authorization header are masked,
-// wherever in it they stand.
+// Peer is the system that a merchant talks to.
+type Peer string
+
+// The peers, as an [Exchange] names them.
+const (
+	PeerVVChat Peer = "vvchat" // played by [Platform]
+	PeerTuya   Peer = "tuya"   // played by [Cloud]
+	PeerWeChat Peer = "wechat" // played by [Cloud]
+)
+
+// Exchange is one request and its answer, to a fake or from it, as the record
+// keeps it. Keys, secrets, tokens, tickets and an Authorization header are
+// masked, wherever in it they stand; of an exchange code the last four
+// characters are left.
 type Exchange struct {
-	// Seq counts the exchanges in the order in which they began, from 1.
+	// Seq counts the exchanges of a fake in the order in which they began,
+	// from 1.
 	Seq int
-	// Call says what it was; "" for a path that the platform does not have.
+	// Peer is who the merchant talked to.
+	Peer Peer
+	// Call says what it was; "" for a path that the fake does not have.
 	Call Call
-	// Time is when it began, on the platform's clock.
+	// Time is when it began, on the fake's clock.
 	Time time.Time
 	// Took is how long it lasted, on the wall clock.
 	Took time.Duration
@@ -37,9 +51,13 @@ type Exchange struct {
 	Answer       string
 	// Err says why there was no answer, or none that arrived.
 	Err string
-	// AppID and OutTradeNo say what it was about, as far as that is known.
+	// AppID, OutTradeNo, UserID and DeviceID say what it was about, as far
+	// as that is known: the first two of VVChat, the last two of Tuya, and
+	// AppID of WeChat as well.
 	AppID      string
 	OutTradeNo string
+	UserID     string
+	DeviceID   string
 	// Canonical is the text that the request's sign stands for, with the
 	// app_key masked; "" if it is not signed.
 	Canonical string
@@ -54,9 +72,15 @@ func (e Exchange) String() string {
 	if e.Call == CallNotification {
 		arrow = "->"
 	}
-	fmt.Fprintf(&b, "vvchat #%d %s %s %s", e.Seq, arrow, e.Method, e.Path)
+	fmt.Fprintf(&b, "%s #%d %s %s %s", e.Peer, e.Seq, arrow, e.Method, e.Path)
+	if e.Peer == PeerTuya && e.Call != "" {
+		fmt.Fprintf(&b, " %s", e.Call) // the path does not say it
+	}
 	if e.OutTradeNo != "" {
 		fmt.Fprintf(&b, " out_trade_no=%s", e.OutTradeNo)
+	}
+	if e.DeviceID != "" {
+		fmt.Fprintf(&b, " device_id=%s", e.DeviceID)
 	}
 	if e.Status != 0 {
 		fmt.Fprintf(&b, ": %d %.200q", e.Status, e.Answer)
@@ -76,7 +100,7 @@ func maskQuery(raw string) string {
 	for i, part := range parts {
 		name, _, _ := strings.Cut(part, "=")
 		plain, err := url.QueryUnescape(name)
-		if err != nil || plain == "app_key" || plain == "token" {
+		if err != nil || slices.Contains([]string{"app_key", "token", "secret", "access_token"}, plain) {
 			parts[i] = name + "=" + mask
 		}
 	}

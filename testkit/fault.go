@@ -8,11 +8,10 @@ import (
 	"time"
 )
 
-// Call names something that goes over the wire between a merchant and the
-// platform.
+// Call names something that goes over the wire between a merchant and a fake.
 type Call string
 
-// The calls.
+// The calls of VVChat, which [Platform] plays.
 const (
 	CallUnifiedOrder Call = "unifiedorder"
 	CallQuery        Call = "query"
@@ -26,6 +25,38 @@ const (
 	CallNotification Call = "notification"
 )
 
+// The operations of Tuya's mall and VoIP, which [Cloud] plays, by the names
+// that the SDK gives them.
+const (
+	CallGetCommodityList       Call = "getCommodityList"
+	CallGetAppMallInfo         Call = "getAppMallInfo"
+	CallGetDeviceCapability    Call = "getDeviceCapability"
+	CallGetServiceListByDevice Call = "getServiceListByDevice"
+	CallGetVoipAuthUser        Call = "getVoipAuthUser"
+	CallSaveWXVoipAuth         Call = "saveWXVoipAuth"
+	CallSaveVoipAuthUser       Call = "saveVoipAuthUser"
+	CallExchangeCode           Call = "exchangeCode"
+)
+
+// The calls of WeChat, which [Cloud] plays too.
+const (
+	CallWeChatToken Call = "wechat-token"
+	CallGetSNTicket Call = "getsnticket"
+)
+
+func vvchatCalls() []Call {
+	return []Call{CallUnifiedOrder, CallQuery, CallToken, CallUserInfo, CallTestImprest}
+}
+
+func tuyaCalls() []Call {
+	return []Call{
+		CallGetCommodityList, CallGetAppMallInfo, CallGetDeviceCapability, CallGetServiceListByDevice,
+		CallGetVoipAuthUser, CallSaveWXVoipAuth, CallSaveVoipAuthUser, CallExchangeCode,
+	}
+}
+
+func wechatCalls() []Call { return []Call{CallWeChatToken, CallGetSNTicket} }
+
 // FaultKind names something that can go wrong. The constants are all there
 // are; [Faults] tells what each does. A command line can take its text as it
 // is.
@@ -33,7 +64,7 @@ type FaultKind string
 
 // The faults.
 const (
-	// Of every request to the platform.
+	// Of every request to a fake.
 
 	FaultSlow          FaultKind = "slow"
 	FaultCut           FaultKind = "cut"
@@ -49,7 +80,7 @@ const (
 	FaultHugeAnswer    FaultKind = "huge-answer"
 	FaultTornAnswer    FaultKind = "torn-answer"
 
-	// Of one of the calls.
+	// Of one of the calls to VVChat.
 
 	FaultForgedAnswer   FaultKind = "forged-answer"
 	FaultUnsignedAnswer FaultKind = "unsigned-answer"
@@ -65,7 +96,24 @@ const (
 	FaultUnpaid         FaultKind = "unpaid"
 	FaultWrongCode      FaultKind = "wrong-code"
 	FaultDurationExpiry FaultKind = "duration-expiry"
-	FaultTokenExpired   FaultKind = "token-expired"
+
+	// Of calls that show a token.
+
+	FaultTokenExpired FaultKind = "token-expired"
+	FaultTokenInvalid FaultKind = "token-invalid"
+
+	// Of Tuya and of WeChat.
+
+	FaultSystemError      FaultKind = "system-error"
+	FaultSystemErrorAfter FaultKind = "system-error-after"
+	FaultErrorCode        FaultKind = "error-code"
+
+	// Of Tuya.
+
+	FaultBusy        FaultKind = "busy"
+	FaultRateLimited FaultKind = "rate-limited"
+	FaultLateEffect  FaultKind = "late-effect"
+	FaultNotSaved    FaultKind = "not-saved"
 
 	// Of notifications.
 
@@ -98,21 +146,22 @@ type FaultInfo struct {
 
 // Faults returns all faults: the one place that a command line prints from.
 func Faults() []FaultInfo {
-	requests := []Call{CallUnifiedOrder, CallQuery, CallToken, CallUserInfo, CallTestImprest}
+	tuya, cloud := tuyaCalls(), slices.Concat(tuyaCalls(), wechatCalls())
+	requests := slices.Concat(vvchatCalls(), cloud)
 	order, query := []Call{CallUnifiedOrder}, []Call{CallQuery}
 	notices := []Call{CallNotification}
 	return []FaultInfo{
 		{FaultSlow, requests, "the answer, whatever it is, waits for Delay on the clock, or until the client gives up", true},
 		{FaultCut, requests, "the connection is cut before the call has an effect", false},
 		{FaultAnswerLost, requests, "the call has its effect, then the connection is cut", false},
-		{FaultError500, requests, "answered 500 before the call has an effect", false},
-		{FaultError500After, requests, "the call has its effect and is answered 500", false},
-		{FaultRefused, requests, "refused with 400, without an effect", false},
+		{FaultError500, requests, "answered HTTP 500 before the call has an effect", false},
+		{FaultError500After, requests, "the call has its effect and is answered HTTP 500", false},
+		{FaultRefused, requests, "refused for good, without an effect: 400 of VVChat, PERMISSION_DENIED of Tuya, 48001 of WeChat", false},
 		{FaultGarbage, requests, "answered 200 with a page of HTML, as a broken proxy does, without an effect", false},
-		{FaultRefusedPlain, requests, "refused with 400 and a text that is no JSON, without an effect", false},
-		{FaultTooMany, requests, "answered 429, without an effect", false},
+		{FaultRefusedPlain, requests, "refused with HTTP 400 and a text that is no JSON, without an effect", false},
+		{FaultTooMany, requests, "answered HTTP 429, without an effect", false},
 		{FaultRedirect, requests, "answered 302 to another path, without an effect", false},
-		{FaultRedirectAway, requests, "answered 302 to another host, without an effect: the platform's own address under its other name (localhost, 127.0.0.1)", false},
+		{FaultRedirectAway, requests, "answered 302 to another host, without an effect: the fake's own address under its other name (localhost, 127.0.0.1)", false},
 		{FaultHugeAnswer, requests, "the call has its effect, and 16 MiB of white space follow the answer's first byte", false},
 		{FaultTornAnswer, requests, "the call has its effect; the connection is cut in the middle of the answer's body", false},
 
@@ -130,7 +179,18 @@ func Faults() []FaultInfo {
 		{FaultWrongCode, []Call{CallToken}, "a good code is refused as a wrong one, and stays good", false},
 		{FaultDurationExpiry, []Call{CallToken}, "expire_in is a duration in seconds, as the robot's is", false},
 		{FaultOtherUser, []Call{CallUserInfo}, "the profile is another user's", false},
-		{FaultTokenExpired, []Call{CallUserInfo}, "the token has expired before its time", false},
+
+		{FaultTokenExpired, append([]Call{CallUserInfo, CallGetSNTicket}, tuya...), "the token has expired before its time (1010 of Tuya; 42001 of WeChat, for that token for ever)", false},
+		{FaultTokenInvalid, append([]Call{CallGetSNTicket}, tuya...), "the token is not good any more (1011 of Tuya; 40001 of WeChat, for that token for ever)", false},
+
+		{FaultSystemError, cloud, "HTTP 200 with the system's error (500 of Tuya, -1 of WeChat), without an effect", false},
+		{FaultSystemErrorAfter, cloud, "the call has its effect and is answered HTTP 200 with the system's error", false},
+		{FaultErrorCode, cloud, "answered with the error code Code, without an effect", false},
+
+		{FaultBusy, tuya, "1111, the system is busy, without an effect", false},
+		{FaultRateLimited, tuya, "1199, too many requests, without an effect", false},
+		{FaultLateEffect, []Call{CallExchangeCode, CallSaveWXVoipAuth, CallSaveVoipAuthUser}, "answered HTTP 504; the effect comes later by Delay on the clock (a minute if it is 0)", false},
+		{FaultNotSaved, []Call{CallSaveWXVoipAuth, CallSaveVoipAuthUser}, "answered false, which is to say not saved, without an effect", false},
 
 		{FaultDropCallback, notices, "the attempt is never sent", false},
 		{FaultDelayCallback, notices, "the attempt is made later by Delay on the clock (a minute if it is 0)", false},
@@ -172,8 +232,10 @@ type Fault struct {
 	Call Call
 	// OutTradeNo limits it to one order; "" is every order.
 	OutTradeNo string
+	// DeviceID limits it to one device; "" is every device.
+	DeviceID string
 	// Match limits it further; nil lets every call pass. It may look at the
-	// platform, but must not inject.
+	// fake, but must not inject.
 	Match func(FaultTarget) bool
 	// Skip is how many calls that fit it lets pass first.
 	Skip int
@@ -185,6 +247,9 @@ type Fault struct {
 	Copies int
 	// Mutators is for [FaultMutate].
 	Mutators []Mutator
+	// Code is for [FaultErrorCode]: what the other side answers, such as
+	// "1113", "28841004" or "CODE_USED".
+	Code string
 }
 
 // FaultTarget is a call that a fault may strike. Fields that the call does not
@@ -194,6 +259,8 @@ type FaultTarget struct {
 	AppID       string
 	OutTradeNo  string
 	ImprestCode string
+	UserID      string
+	DeviceID    string
 	// Attempt counts the attempts of one notification, from 1.
 	Attempt int
 }
@@ -230,7 +297,7 @@ func (i *Injection) fits(t FaultTarget) bool {
 		return false
 	case !slices.Contains(i.info.Calls, t.Call), f.Call != "" && f.Call != t.Call:
 		return false
-	case f.OutTradeNo != "" && f.OutTradeNo != t.OutTradeNo:
+	case f.OutTradeNo != "" && f.OutTradeNo != t.OutTradeNo, f.DeviceID != "" && f.DeviceID != t.DeviceID:
 		return false
 	}
 	return f.Match == nil || f.Match(t)
@@ -239,6 +306,8 @@ func (i *Injection) fits(t FaultTarget) bool {
 // injections holds the faults of one fake. Its lock is apart from the fake's,
 // so that a Match may look at the fake.
 type injections struct {
+	calls []Call // of the fake
+
 	mu   sync.Mutex
 	list []*Injection
 }
@@ -250,6 +319,10 @@ func (s *injections) inject(f Fault) *Injection {
 		panic(fmt.Sprintf("testkit: no fault %q; there are %s", f.Kind, strings.Join(faultNames(), ", ")))
 	case f.Call != "" && !slices.Contains(info.Calls, f.Call):
 		panic(fmt.Sprintf("testkit: fault %q cannot happen to %q, only to %q", f.Kind, f.Call, info.Calls))
+	case f.Call != "" && !slices.Contains(s.calls, f.Call), !slices.ContainsFunc(info.Calls, func(c Call) bool { return slices.Contains(s.calls, c) }):
+		panic(fmt.Sprintf("testkit: fault %q can happen to %q; here are only %q", f.Kind, info.Calls, s.calls))
+	case f.Kind == FaultErrorCode && f.Code == "":
+		panic(fmt.Sprintf("testkit: fault %q needs a Code", f.Kind))
 	}
 	for _, m := range f.Mutators {
 		findMutation(m, false)

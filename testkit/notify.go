@@ -282,7 +282,7 @@ func (p *Platform) remember(n *notification) {
 func (p *Platform) transmit(ctx context.Context, n *notification, a *Attempt) {
 	began := time.Now()
 	e := Exchange{
-		Seq: p.record.begin(), Call: CallNotification, Time: a.Time,
+		Seq: p.record.begin(), Peer: PeerVVChat, Call: CallNotification, Time: a.Time,
 		Method: a.Message.Method, Path: n.URL, Header: a.Message.Request("/").Header, Body: string(a.Message.Body),
 		AppID: n.AppID, OutTradeNo: n.OutTradeNo, Canonical: a.Message.Canonical, Faults: a.Faults,
 	}

@@ -1,11 +1,7 @@
 package testkit
 
 import (
-	"context"
 	"errors"
-	"fmt"
-	"io"
-	"log"
 	"net"
 	"net/http"
 	"slices"
@@ -99,27 +95,20 @@ type Platform struct {
 	// Clock is the time that the platform lives in.
 	Clock *Clock
 
+	host
 	async    bool
 	schedule []time.Duration
 	timeout  time.Duration
 	readings Readings
 	notifier *http.Client
 	routes   map[string]endpoint
-	record   record
-	faults   injections
 
-	server    *http.Server
-	transport *http.Transport // of Client
-	outbound  *http.Transport // of notifier, if it is our own
-	released  context.Context // done when Close lets go of answers held back
-	release   context.CancelFunc
-	attempts  sync.WaitGroup
-	serving   sync.WaitGroup
-	closing   sync.Once
+	outbound *http.Transport // of notifier, if it is our own
+	attempts sync.WaitGroup
+	closing  sync.Once
 
 	mu            sync.Mutex
 	noAttempts    bool
-	noRequests    bool
 	ids           *ids
 	accounts      []Account
 	users         []User
@@ -134,31 +123,24 @@ type Platform struct {
 // error is one of the configuration, or of the port.
 func NewPlatform(cfg PlatformConfig) (*Platform, error) {
 	p := &Platform{
-		Clock:    cfg.Clock,
 		async:    cfg.Async,
 		schedule: slices.Clone(cfg.Schedule),
 		timeout:  cfg.AttemptTimeout,
 		readings: cfg.Readings.withDefaults(),
 		notifier: cfg.Client,
-		record:   record{keep: cfg.Keep, told: cfg.OnExchange},
 		ids:      newIDs(cfg.Seed),
 		books:    newBooks(),
 		codes:    map[string]grant{},
 		secrets:  newSecrets(),
 	}
 	p.routes = p.endpoints()
-	p.released, p.release = context.WithCancel(context.Background())
-	if p.Clock == nil {
-		p.Clock = NewClock(time.Now().Truncate(time.Second))
-	}
+	p.open(cfg.Clock, cfg.Keep, cfg.OnExchange, append(vvchatCalls(), CallNotification))
+	p.Clock = p.clock
 	if cfg.Schedule == nil {
 		p.schedule = DefaultSchedule()
 	}
 	if p.timeout <= 0 {
 		p.timeout = 5 * time.Second
-	}
-	if p.record.keep <= 0 {
-		p.record.keep = 1000
 	}
 	if err := p.admit(cfg.Accounts, cfg.Users); err != nil {
 		return nil, err
@@ -168,11 +150,11 @@ func NewPlatform(cfg PlatformConfig) (*Platform, error) {
 		p.outbound = &http.Transport{DialContext: dialer.DialContext, MaxIdleConnsPerHost: 64}
 		p.notifier = &http.Client{Transport: p.outbound, CheckRedirect: stayPut}
 	}
-	p.transport = &http.Transport{MaxIdleConnsPerHost: 64}
 	if cfg.NoListen {
 		return p, nil
 	}
-	if err := p.listen(cfg.Addr); err != nil {
+	var err error
+	if p.URL, err = p.listen("testkit.NewPlatform", cfg.Addr, p.Handler()); err != nil {
 		return nil, err
 	}
 	return p, nil
@@ -224,35 +206,9 @@ func (p *Platform) admit(accounts []Account, users []User) error {
 	return nil
 }
 
-func (p *Platform) listen(addr string) error {
-	if addr == "" {
-		addr = "127.0.0.1:0"
-	}
-	host, _, err := net.SplitHostPort(addr)
-	if ip := net.ParseIP(host); err != nil || (host != "localhost" && (ip == nil || !ip.IsLoopback())) {
-		return core.Invalid("testkit.NewPlatform", fmt.Sprintf("Addr: %q is not a loopback address with a port; to be reached from elsewhere, set NoListen and serve Handler", addr))
-	}
-	listener, err := net.Listen("tcp", addr)
-	if err != nil {
-		return &core.Error{Op: "testkit.NewPlatform", Code: core.CodeInvalid, Err: err}
-	}
-	p.URL = "http://" + listener.Addr().String()
-	p.server = &http.Server{
-		Handler:           p.Handler(),
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       10 * time.Second,
-		IdleTimeout:       time.Minute,
-		ErrorLog:          log.New(io.Discard, "", 0),
-	}
-	go func() { _ = p.server.Serve(listener) }() // ends with Close
-	return nil
-}
-
 // Client returns a client for the platform: it follows no redirect and gives
 // up after 10 seconds.
-func (p *Platform) Client() *http.Client {
-	return &http.Client{Transport: p.transport, CheckRedirect: stayPut, Timeout: 10 * time.Second}
-}
+func (p *Platform) Client() *http.Client { return p.client() }
 
 // Close ends the platform: no notification is delivered again, those on their
 // way are waited for, answers held back are let go, and the server stops. It
@@ -268,14 +224,7 @@ func (p *Platform) Close() {
 		p.mu.Unlock()
 		// The server goes last: whoever is being notified may still ask it.
 		p.attempts.Wait()
-		p.mu.Lock()
-		p.noRequests = true
-		p.mu.Unlock()
-		if p.server != nil {
-			_ = p.server.Close()
-		}
-		p.serving.Wait()
-		p.transport.CloseIdleConnections()
+		p.host.close()
 		if p.outbound != nil {
 			p.outbound.CloseIdleConnections()
 		}

@@ -1,7 +1,6 @@
 package testkit
 
 import (
-	"mime"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -66,16 +65,10 @@ func (p *Platform) readOrder(req *request) *refusal {
 
 // readSigned reads the body of a signed call.
 func (req *request) readSigned() *refusal {
-	kind, params, err := mime.ParseMediaType(req.header.Get("Content-Type"))
-	charset, hasCharset := params["charset"]
-	switch {
-	case err != nil || kind != typeJSON || len(req.header.Values("Content-Type")) > 1:
-		return refuse("Content-Type: must be application/json")
-	case hasCharset && !strings.EqualFold(charset, "utf-8"):
-		return refuse("Content-Type: the charset must be utf-8")
-	case req.header.Get("Content-Encoding") != "":
-		return refuse("Content-Encoding: is not understood")
+	if fault := notJSON(req.header); fault != "" {
+		return refuse("%s", fault)
 	}
+	var err error
 	if req.fields, err = readDocument(req.body); err != nil {
 		return refuse("%v", err)
 	}
