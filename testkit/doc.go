@@ -1,6 +1,7 @@
 // Package testkit tests merchants. It is a fake of the VVChat platform that is
 // as strict as the platform's page ([Platform]), with its users' phones and a
-// clock that the test moves ([Clock]); signed notifications to throw at a
+// clock that the test moves ([Clock]); a fake of Tuya's cloud, where devices
+// get the services that are sold ([Cloud]); signed notifications to throw at a
 // handler, genuine ones and ones with a single fault ([SignedPayment],
 // [SignedPayout]); and assertions that speak the protocol's words
 // ([RequireAcknowledged] and its like).
@@ -30,8 +31,17 @@
 // identifiers are the same every time. Inject makes things go wrong
 // ([Faults]); [Platform.Requests] is the record of all that went over the wire.
 //
-// The fake serves orders, queries, tokens, profiles and the test host's own
-// order; [Platform] lists the calls. It has no payouts, messages and robots.
+// The fake platform serves orders, queries, tokens, profiles and the test
+// host's own order; [Platform] lists the calls. It has no payouts, messages and
+// robots.
+//
+// To test what happens after the payment, start a cloud on the same clock, and
+// let the merchant redeem its exchange codes:
+//
+//	cloud := testkit.StartCloud(t, testkit.CloudConfig{Clock: platform.Clock})
+//	// … the shop delivers over cloud.ActionURL() and cloud.WeChatURL() …
+//	cloud.RequireService(t, deviceID, testkit.ServiceVoIP)
+//	cloud.RequireCodesUsed(t, 1)
 //
 // # How strict it is
 //
@@ -42,6 +52,13 @@
 // an err_msg that names the field; it never tells the sign that would have
 // fitted. Where the page is silent or says two things, [Readings] has a knob,
 // and its zero value is the reading that imprest takes.
+//
+// Tuya publishes what its operations take and return, and not how they are
+// reached. A [Cloud] therefore speaks the shape of Tuya's cloud functions, one
+// action with its params and its caller to a relay, and answers in the envelope
+// of Tuya's gateway. Every parameter is required and of its type; no caller
+// sees another's devices; a code is good once. What the page leaves open is in
+// [CloudReadings].
 //
 // # What it is apart from
 //

@@ -14,21 +14,24 @@ import (
 // an amount or a time: it is looked for as a word of its own.
 const longKey = 16
 
-// secrets are what must not stand in a record: every app_key that the platform
-// has known, and the tokens that are good now.
+// secrets are what must not stand in a record: every key that the fake has
+// known, and the tokens that are good now.
 type secrets struct {
 	keys   []string
-	tokens map[string]grant
-	// inJSON and inPairs find an app_key by its name: it may be one that
-	// the platform does not know.
+	tokens map[string]grant // of a Platform
+	// others masks in a text what else a fake has; nil is nothing.
+	others func(text string) string
+	// inJSON and inPairs find a secret by its name: it may be one that the
+	// fake does not know.
 	inJSON, inPairs *regexp.Regexp
 }
 
 func newSecrets() secrets {
+	const names = `(?:app_key|token|access_token|secret|sn_ticket)`
 	return secrets{
 		tokens:  map[string]grant{},
-		inJSON:  regexp.MustCompile(`(?i)("(?:app_key|token)"\s*:\s*)("(?:[^"\\]|\\.)*"?|[^\s,}]+)`),
-		inPairs: regexp.MustCompile(`(?i)(^|&)((?:app_key|token)=)[^&]*`),
+		inJSON:  regexp.MustCompile(`(?i)("` + names + `"\s*:\s*)("(?:[^"\\]|\\.)*"?|[^\s,}]+)`),
+		inPairs: regexp.MustCompile(`(?i)(^|&)(` + names + `=)[^&]*`),
 	}
 }
 
@@ -42,14 +45,18 @@ func (s *secrets) addKey(key core.Secret) {
 func (p *Platform) masked(e Exchange) Exchange {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s := &p.secrets
+	return p.secrets.masked(e)
+}
+
+// masked is called with the fake's lock held.
+func (s *secrets) masked(e Exchange) Exchange {
 	e.Query = s.query(e.Query)
 	e.Header, e.AnswerHeader = s.header(e.Header), s.header(e.AnswerHeader)
 	for _, text := range []*string{&e.Body, &e.Canonical, &e.Answer} {
 		*text = s.inJSON.ReplaceAllString(*text, `${1}"`+mask+`"`)
 		*text = s.inPairs.ReplaceAllString(*text, `${1}${2}`+mask)
 	}
-	for _, text := range []*string{&e.Path, &e.Body, &e.Canonical, &e.Answer, &e.Err, &e.AppID, &e.OutTradeNo} {
+	for _, text := range []*string{&e.Path, &e.Body, &e.Canonical, &e.Answer, &e.Err, &e.AppID, &e.OutTradeNo, &e.UserID, &e.DeviceID} {
 		*text = s.text(*text)
 	}
 	return e
@@ -81,23 +88,27 @@ func (s *secrets) header(h core.Header) core.Header {
 	return h
 }
 
-// text masks every app_key, as it is and as URLs and JSON spell it, and every
+// text masks every key, as it is and as URLs and JSON spell it, and every
 // token.
 func (s *secrets) text(text string) string {
 	for _, key := range s.keys {
 		forms := []string{key, url.QueryEscape(key), url.PathEscape(key), strings.Trim(quote(key), `"`)}
 		for _, form := range forms {
-			text = maskWord(text, form, len(key) >= longKey)
+			text = maskWord(text, form, mask, len(key) >= longKey)
 		}
 	}
-	return s.maskTokens(text)
+	text = maskIssued(text, tokenLength, s.tokens)
+	if s.others != nil {
+		text = s.others(text)
+	}
+	return text
 }
 
-// maskWord masks a secret in a text: wherever it stands, or else only where no
-// letter or digit is next to it.
-func maskWord(text, secret string, anywhere bool) string {
+// maskWord puts shown for a secret in a text: wherever it stands, or else only
+// where no letter or digit is next to it.
+func maskWord(text, secret, shown string, anywhere bool) string {
 	if anywhere {
-		return strings.ReplaceAll(text, secret, mask)
+		return strings.ReplaceAll(text, secret, shown)
 	}
 	var b strings.Builder
 	for from := 0; ; {
@@ -108,7 +119,7 @@ func maskWord(text, secret string, anywhere bool) string {
 		start, end := from+i, from+i+len(secret)
 		alone := (start == 0 || !isWordByte(text[start-1])) && (end == len(text) || !isWordByte(text[end]))
 		if alone {
-			b.WriteString(text[from:start] + mask)
+			b.WriteString(text[from:start] + shown)
 		} else {
 			end = start + 1
 			b.WriteString(text[from:end])
@@ -117,10 +128,10 @@ func maskWord(text, secret string, anywhere bool) string {
 	}
 }
 
-// maskTokens looks at every piece that is as long as a token is, so that it
-// costs the same however many tokens there are.
-func (s *secrets) maskTokens(text string) string {
-	if len(s.tokens) == 0 {
+// maskIssued masks what was issued. It looks at every piece that is as long as
+// such are, so that it costs the same however many there are.
+func maskIssued[V any](text string, length int, issued map[string]V) string {
+	if len(issued) == 0 {
 		return text
 	}
 	word := 0 // letters and digits up to here
@@ -130,11 +141,11 @@ func (s *secrets) maskTokens(text string) string {
 		if word++; !isWordByte(text[i]) {
 			word = 0
 		}
-		if word < tokenLength {
+		if word < length {
 			continue
 		}
-		start := i + 1 - tokenLength
-		if _, live := s.tokens[text[start:i+1]]; live {
+		start := i + 1 - length
+		if _, live := issued[text[start:i+1]]; live {
 			b.WriteString(text[from:start] + mask)
 			from, word = i+1, 0
 		}

@@ -1,0 +1,47 @@
+package testkit
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestRequireOnTheCloud(t *testing.T) {
+	c := testCloud(t, CloudConfig{})
+	failure := func(f func(TB)) string {
+		tb := &fakeTB{}
+		f(tb)
+		return tb.failed
+	}
+	id := TestDoorbell().ID
+	service := func(tb TB) { c.RequireService(tb, id, ServiceVoIP) }
+	none := func(tb TB) { c.RequireNoService(tb, id, ServiceVoIP) }
+	used := func(tb TB) { c.RequireCodeUsed(tb, "VOIP-TEST-0001") }
+	authorized := func(tb TB) { c.RequireAuthorized(tb, id) }
+
+	assert.Equal(t, `expected device "`+id+`" to have the service "voip"; it has `+ServiceFreeStorage, failure(service))
+	assert.Equal(t, `expected device "x" in the cloud; there is none`, failure(func(tb TB) { c.RequireService(tb, "x", "voip") }))
+	assert.Equal(t, "expected the exchange code ***0001 to be used; it is not", failure(used))
+	assert.Equal(t, "expected the exchange code *** in the cloud; there is none", failure(func(tb TB) { c.RequireCodeUsed(tb, "nope") }))
+	assert.Equal(t, "expected 1 exchange codes to be used; 0 are: none", failure(func(tb TB) { c.RequireCodesUsed(tb, 1) }))
+	assert.Contains(t, failure(authorized), "it has none")
+	assert.Empty(t, failure(none))
+
+	require.True(t, ask(t, c, CallExchangeCode, redeeming()).Success)
+	assert.Empty(t, failure(service))
+	assert.Empty(t, failure(used))
+	assert.Contains(t, failure(none), "until 2024-11-14 22:13:20")
+	assert.Equal(t, "expected 2 exchange codes to be used; 1 are: ***0001 by "+id, failure(func(tb TB) { c.RequireCodesUsed(tb, 2) }))
+	assert.Empty(t, failure(func(tb TB) { c.RequireCodesUsed(tb, 1) }))
+
+	ask(t, c, CallSaveVoipAuthUser, ofDoorbell().but(params{"user_id": TestCloudUser().ID}))
+	assert.Contains(t, failure(authorized), "isAuth is false")
+	ask(t, c, CallSaveWXVoipAuth, ofDoorbell().but(params{"auth_tag": 1}))
+	assert.Empty(t, failure(authorized))
+
+	c.Clock.Advance(400 * 24 * time.Hour)
+	assert.Contains(t, failure(service), "voip (ended 2024-11-14 22:13:20)")
+	assert.Empty(t, failure(none))
+}
