@@ -22,9 +22,9 @@ const (
 )
 
 // Exchange is one request and its answer, to a fake or from it, as the record
-// keeps it. Keys, secrets, tokens, tickets and an Authorization header are
-// masked, wherever in it they stand; of an exchange code the last four
-// characters are left.
+// keeps it. Keys, secrets, tokens and tickets are masked wherever in it they
+// stand, and so are header lines that carry such by their name; of an exchange
+// code the last four characters are left.
 type Exchange struct {
 	// Seq counts the exchanges of a fake in the order in which they began,
 	// from 1.
@@ -114,8 +114,10 @@ func maskQuery(raw string) string {
 func maskHeader(h core.Header) core.Header {
 	h = slices.Clone(h)
 	for i := range h {
-		if strings.EqualFold(h[i].Name, "Authorization") {
-			h[i].Value = mask
+		for _, part := range []string{"authorization", "token", "secret", "key", "cookie"} {
+			if strings.Contains(strings.ToLower(h[i].Name), part) {
+				h[i].Value = mask
+			}
 		}
 	}
 	return h

@@ -210,6 +210,13 @@ func TestMaskQuery(t *testing.T) {
 	}
 }
 
+func TestMaskHeader(t *testing.T) {
+	sent := core.Header{{Name: "Authorization", Value: "a"}, {Name: "x-relay-KEY", Value: "b"}, {Name: "X-Token-Of-Mine", Value: "c"}, {Name: "Accept", Value: "d"}}
+	want := core.Header{{Name: "Authorization", Value: "***"}, {Name: "x-relay-KEY", Value: "***"}, {Name: "X-Token-Of-Mine", Value: "***"}, {Name: "Accept", Value: "d"}}
+	assert.Equal(t, want, maskHeader(sent))
+	assert.Equal(t, "a", sent[0].Value, "what was sent is left alone")
+}
+
 func TestManyMerchantsAtOnce(t *testing.T) {
 	s := openShop(t, func(n int, _ string) (int, string) {
 		if n%3 == 0 {
