@@ -38,8 +38,13 @@ func (s *Service) Advance(ctx context.Context, id string) (Purchase, error) {
 		return p, err
 	}
 	name, run := "purchase.query", s.query
-	if p.State == Delivering {
+	switch p.State {
+	case Delivering:
 		name, run = "purchase.deliver", s.deliver
+	case Undeliverable:
+		name, run = "purchase.prepareRefund", s.prepareRefund
+	case Refunding:
+		name, run = "purchase.refund", s.refund
 	}
 	observed, ended := core.Observe(ctx, s.cfg.Observer, core.Work{Kind: "step", Name: name, Subject: p.ID})
 	stepCtx, cancel, ok := s.stepContext(observed, p)
@@ -66,7 +71,7 @@ func (s *Service) take(ctx context.Context, id, owner string) (Purchase, error) 
 		// A step that runs is not due before its lease is over.
 		// What was just paid is due, whatever another machine's clock says.
 		early := due.IsZero() || now.Before(*due)
-		if (early && (p.State != Paid || p.Lease != nil)) || p.State == Delivered || p.State == Attention {
+		if (early && (p.State != Paid || p.Lease != nil)) || p.State == Delivered || p.State == Refunded || p.State == Attention {
 			return errUnchanged
 		}
 		if p.Lease != nil {
@@ -77,9 +82,24 @@ func (s *Service) take(ctx context.Context, id, owner string) (Purchase, error) 
 		if p.Attempts > s.cfg.MaxAttempts || p.Attempts == s.cfg.MaxAttempts && !p.Doubt {
 			return s.attention(ctx, p, due, fmt.Sprintf("%d attempts at %s came to no good end; the last: %s", p.Attempts, p.State, orNone(p.Reason)))
 		}
-		if p.State == Paid {
+		switch p.State {
+		case Paid:
 			if err := p.enter(now, Delivering, ""); err != nil {
 				return err
+			}
+		case Refunding:
+			switch {
+			case p.Refund.Accepted:
+				return s.attention(ctx, p, due, fmt.Sprintf("the platform accepted the refund %s and never said that money moved", p.Refund.OutOrderNo))
+			case p.Refund.Sent:
+				return s.attention(ctx, p, due, fmt.Sprintf("the refund %s may have been sent: look whether money moved, it is not sent again", p.Refund.OutOrderNo))
+			case s.cfg.Refunds == nil:
+				return s.attention(ctx, p, due, "refunds are not configured any more")
+			}
+			p.Refund.Sent = true
+		case Undeliverable:
+			if s.cfg.Refunds == nil {
+				return s.attention(ctx, p, due, "refunds are not configured any more")
 			}
 		}
 		p.Attempts++
@@ -92,7 +112,7 @@ func (s *Service) take(ctx context.Context, id, owner string) (Purchase, error) 
 // brokenOff is when a step that never says how it went is taken up again: its
 // lease is over then, and nothing that it sent can be under way any more.
 func (s *Service) brokenOff(p Purchase) time.Time {
-	if p.State == Unpaid || p.State == Expired {
+	if p.State == Unpaid || p.State == Expired || p.State == Undeliverable {
 		return p.Lease.Until // it only asked
 	}
 	return p.Lease.Until.Add(s.cfg.InFlight)

@@ -15,7 +15,10 @@
 //
 //	ordering ──► unpaid ──► paid ──► delivering ──► delivered
 //	    │          │          ▲
-//	    └──────────┴─► expired┘        and from anywhere: attention
+//	    └──────────┴─► expired┘        │
+//	                                   └─► undeliverable ──► refunding ──► refunded
+//
+//	and from anywhere: attention
 //
 // An order can be paid before its answer is known (ordering to paid), and a
 // purchase that waits in attention for want of a payment can be paid too.
@@ -23,6 +26,14 @@
 // still be paid, and is then delivered. attention is for a person: the purchase's
 // Reason says why, and [Service.Resolve] takes it up again. [States] and
 // [State.Next] hold the whole table.
+//
+// # Delivery by exchange code, and refunds
+//
+// [Redeemer] is a Deliverer that redeems an exchange code of a stock ([Codes])
+// on a device, one code per purchase for ever. What certainly cannot be
+// delivered is paid back by a payout if [Config] says so (Refunds): after a
+// query, once, under a daily cap, and settled by the platform's notification
+// alone; mount callback.Payout with the Service as its sink.
 //
 // # What it guards
 //

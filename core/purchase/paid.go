@@ -48,10 +48,8 @@ func (s *Service) Unpaid(ctx context.Context, n callback.PaymentNotice) error {
 		if err := fits(p, n); err != nil {
 			return err
 		}
-		for _, event := range p.History {
-			if event.Note == note {
-				return errUnchanged
-			}
+		if p.noted(note) {
+			return errUnchanged
 		}
 		p.note(s.now(), note)
 		return nil
@@ -126,7 +124,7 @@ func (s *Service) surplus(ctx context.Context, p *Purchase, due *time.Time, paym
 	}
 	p.Surplus = append(p.Surplus, payment)
 	switch p.State {
-	case Delivered, Attention:
+	case Delivered, Refunded, Attention:
 		return s.attention(ctx, p, due, reason)
 	}
 	s.cfg.Logger.ErrorContext(ctx, "an order was paid twice", "id", p.ID, "trade_no", payment.TradeNo)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,6 +48,8 @@ type Purchase struct {
 	// Surplus are further genuine payments of the same order: money to be
 	// paid back by a person.
 	Surplus []Payment `json:"surplus,omitempty"`
+	// Refund is the payout that gives the money back; nil before there is one.
+	Refund *Refund `json:"refund,omitempty"`
 
 	// Attempts counts the runs of the current step that came to no clean
 	// end; Polls counts the answers of the platform in this state, and
@@ -73,6 +76,23 @@ type Payment struct {
 	By string `json:"by"`
 	// At is when it was put on record.
 	At time.Time `json:"at"`
+}
+
+// Refund is the payout of a purchase's money.
+type Refund struct {
+	// OutOrderNo is the payout's number, fixed before the only request.
+	OutOrderNo string `json:"out_order_no"`
+	// InOpenID is who is paid: who paid the purchase.
+	InOpenID string   `json:"in_open_id"`
+	Amount   core.Fen `json:"amount"`
+	// AgentpayNo is the platform's number, once it named one.
+	AgentpayNo string `json:"agentpay_no,omitempty"`
+	// Sent says that the request may have reached the platform; Accepted,
+	// that the platform took it. Neither means that money moved.
+	Sent     bool `json:"sent,omitempty"`
+	Accepted bool `json:"accepted,omitempty"`
+	// RefundedAt is when the platform said that money moved.
+	RefundedAt time.Time `json:"refunded_at,omitzero"`
 }
 
 // How a payment became known.
@@ -128,7 +148,7 @@ func (p *Purchase) note(now time.Time, note string) {
 // fault of this package.
 func (p *Purchase) enter(now time.Time, to State, note string) error {
 	for _, next := range transitions[p.State] {
-		if next == to && (p.State != Attention || (p.Payment == nil) == (to == Paid || to == Unpaid)) {
+		if next == to && p.mayLeaveAttention(to) {
 			p.State, p.Lease, p.Attempts, p.Polls, p.Failures, p.Doubt = to, nil, 0, 0, 0, false
 			p.Reason = ""
 			if to == Attention || to == Expired {
@@ -139,6 +159,25 @@ func (p *Purchase) enter(now time.Time, to State, note string) error {
 		}
 	}
 	return &core.Error{Op: "purchase", Code: core.CodeInternal, Err: fmt.Errorf("no way from %s to %s", p.State, to)}
+}
+
+// mayLeaveAttention holds the conditions of the last line of the table.
+func (p *Purchase) mayLeaveAttention(to State) bool {
+	switch {
+	case p.State != Attention:
+		return true
+	case to == Paid, to == Unpaid:
+		return p.Payment == nil
+	case to == Refunded:
+		return p.Refund != nil
+	}
+	// Never both granted and refunded.
+	return p.Payment != nil && p.Refund == nil
+}
+
+// noted reports whether the history holds that note.
+func (p *Purchase) noted(note string) bool {
+	return slices.ContainsFunc(p.History, func(e Event) bool { return e.Note == note })
 }
 
 // encode writes p without HTML escapes, which could make six bytes of one.

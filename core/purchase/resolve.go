@@ -44,6 +44,8 @@ func (s *Service) Resolve(ctx context.Context, id string, resolution Resolution,
 			return p.enter(now, Unpaid, note)
 		case !paid:
 			return unfit("no payment is on record")
+		case p.Refund != nil:
+			return unfit("its refund " + p.Refund.OutOrderNo + " was begun")
 		case resolution == ResolveDeliver && granted:
 			return unfit("it was delivered")
 		case resolution == ResolveDeliver:

@@ -58,12 +58,15 @@ type Deliverer interface {
 	//
 	// nil means granted. core.CodeUnreached, or another core.Retryable code
 	// but core.CodeUnknown, says that nothing at all was granted, and it is
-	// tried again; core.CodeRefused and
-	// core.CodeInvalid say that it never will be, and a person has to look.
-	// After any other error, and after a panic, the outcome counts as
-	// unknown, and Delivered is asked first. ctx has a deadline.
+	// tried again; core.CodeRefused and core.CodeInvalid say that nothing was
+	// granted and nothing ever will be: the money goes back.
+	// core.CodeMismatch says that a person has to look. After any other
+	// error, and after a panic, the outcome counts as unknown, and Delivered
+	// is asked first. ctx has a deadline.
 	Deliver(ctx context.Context, p Purchase) error
-	// Delivered reports whether p's goods were granted.
+	// Delivered reports whether p's goods were granted. An error with
+	// core.CodeMismatch says that nobody can tell, and a person has to look;
+	// after any other it is asked again.
 	Delivered(ctx context.Context, p Purchase) (bool, error)
 }
 

@@ -53,6 +53,10 @@ type Config struct {
 	// error is logged; the sweep is the backstop.
 	Enqueue func(ctx context.Context, id string) error `json:"-" validate:"-"`
 
+	// Refunds switches refunds on; nil is off: what cannot be delivered goes
+	// to Attention.
+	Refunds *Refunds `json:"-" validate:"-"`
+
 	// UnknownOrder reports whether a query's error is how the platform says
 	// that it has no such order; nil takes status 400 with err_code 400. Only
 	// after such an answer an order is made again, so it must not be true for
@@ -76,6 +80,7 @@ type Service struct{ cfg Config }
 var (
 	_ callback.Sink       = (*Service)(nil)
 	_ callback.UnpaidSink = (*Service)(nil)
+	_ callback.PayoutSink = (*Service)(nil)
 )
 
 // New checks cfg and returns a Service. It starts nothing. Its errors have
@@ -100,6 +105,14 @@ func New(cfg Config) (*Service, error) {
 	}
 	if u, err := url.Parse(cfg.NotifyURL); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
 		return nil, core.Invalid(op, "notify_url must be an address such as https://shop.example/callbacks/payment")
+	}
+	if cfg.Refunds != nil {
+		if err := cfg.Refunds.check(op); err != nil {
+			return nil, err
+		}
+		refunds := *cfg.Refunds
+		setDefault(&refunds.Within, 24*time.Hour)
+		cfg.Refunds = &refunds
 	}
 	setDefault(&cfg.PayWithin, 30*time.Minute)
 	setDefault(&cfg.InFlight, time.Minute)
@@ -159,25 +172,31 @@ func (s *Service) store(ctx context.Context, record journal.Record, p Purchase, 
 		return journal.Record{}, err
 	}
 	record.Body, record.Due = body, due
+	return putSurely(ctx, s.cfg.Store, record)
+}
+
+// putSurely is Put for who can tell his own write by its body: when the store
+// cannot say whether it was applied, it looks, and tries again.
+func putSurely(ctx context.Context, store journal.Store, record journal.Record) (journal.Record, error) {
 	for range 3 {
-		stored, err := s.cfg.Store.Put(ctx, record)
+		stored, err := store.Put(ctx, record)
 		switch {
 		case err == nil:
 			return stored, nil
 		case errors.Is(err, journal.ErrConflict):
-			if stored.Version == record.Version+1 && bytes.Equal(stored.Body, body) {
+			if stored.Version == record.Version+1 && bytes.Equal(stored.Body, record.Body) {
 				return stored, nil // our own write, applied after all
 			}
 			return journal.Record{}, err
 		case !errors.Is(err, journal.ErrUnknown) || ctx.Err() != nil:
 			return journal.Record{}, err
 		}
-		stored, err = s.cfg.Store.Get(ctx, record.ID)
+		stored, err = store.Get(ctx, record.ID)
 		switch {
 		case errors.Is(err, journal.ErrNotFound) && record.Version == 0:
 		case err != nil:
 			return journal.Record{}, err
-		case stored.Version == record.Version+1 && bytes.Equal(stored.Body, body):
+		case stored.Version == record.Version+1 && bytes.Equal(stored.Body, record.Body):
 			return stored, nil
 		case stored.Version != record.Version:
 			return journal.Record{}, journal.ErrConflict

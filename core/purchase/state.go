@@ -21,6 +21,13 @@ const (
 	// Expired: nobody paid in time. The imprest_code stays payable, so a late
 	// payment is a payment.
 	Expired State = "expired"
+	// Undeliverable: paid, and the goods will never be granted. The money
+	// goes back, if refunds are configured.
+	Undeliverable State = "undeliverable"
+	// Refunding: the refund's intent is on record; whether money moved is not.
+	Refunding State = "refunding"
+	// Refunded: the platform said that the money went back.
+	Refunded State = "refunded"
 	// Attention: a person has to look; Reason says at what.
 	Attention State = "attention"
 )
@@ -33,18 +40,22 @@ var transitions = map[State][]State{
 	Unpaid:     {Paid, Expired, Attention},
 	Expired:    {Paid, Attention},
 	Paid:       {Delivering, Attention},
-	Delivering: {Delivered, Attention},
+	Delivering: {Delivered, Undeliverable, Attention},
 	// A second payment of the same order.
-	Delivered: {Attention},
-	// To Paid only while no payment is on record: a genuine notification is
-	// what was missing. The others by a person's word, see Service.Resolve.
-	Attention: {Paid, Unpaid, Delivering, Delivered},
+	Delivered:     {Attention},
+	Undeliverable: {Refunding, Attention},
+	Refunding:     {Refunded, Attention},
+	Refunded:      {Attention},
+	// To Paid only while no payment is on record, and to Refunded only after
+	// a refund was begun: a genuine notification is what was missing. The
+	// others by a person's word, see Service.Resolve.
+	Attention: {Paid, Unpaid, Delivering, Delivered, Refunded},
 }
 
 // States returns every state, in the order in which a purchase goes through
 // them.
 func States() []State {
-	return []State{Ordering, Unpaid, Paid, Delivering, Delivered, Expired, Attention}
+	return []State{Ordering, Unpaid, Paid, Delivering, Delivered, Expired, Undeliverable, Refunding, Refunded, Attention}
 }
 
 // Next returns the states that may follow s.

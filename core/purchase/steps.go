@@ -206,6 +206,9 @@ func doubled(pause time.Duration, times int, most time.Duration) time.Duration {
 func (s *Service) deliver(ctx context.Context, p Purchase) outcome {
 	if p.Doubt {
 		granted, err := s.cfg.Deliverer.Delivered(ctx, p)
+		if core.CodeOf(err) == core.CodeMismatch {
+			return s.park(ctx, err.Error())
+		}
 		if err != nil {
 			return s.inDoubt(fmt.Errorf("asked whether it was delivered: %w", err))
 		}
@@ -235,7 +238,9 @@ func (s *Service) deliver(ctx context.Context, p Purchase) outcome {
 			return nil
 		}}
 	case code == core.CodeRefused, code == core.CodeInvalid:
-		return s.park(ctx, "the delivery was refused: "+err.Error())
+		return s.undeliverable(ctx, "the delivery was refused: "+err.Error())
+	case code == core.CodeMismatch:
+		return s.park(ctx, err.Error())
 	}
 	return s.inDoubt(err)
 }

@@ -35,7 +35,7 @@ var lattice = []struct{ pkg, imports, reason string }{
 	{"core/mall", "core core/internal/check core/internal/outward", "the operations know a transport, not a network"},
 	{"core/wechat", "core core/internal/check core/internal/outward", "one call of WeChat's; mall knows it by a seam alone"},
 	{"core/login", "core core/vvchat core/journal core/internal/check core/internal/outward", "a login's state is a record"},
-	{"core/purchase", "core core/callback core/journal core/vvchat core/internal/check", "orchestration knows seams, not engines"},
+	{"core/purchase", "core core/callback core/journal core/vvchat core/mall core/internal/check", "orchestration knows seams, not engines"},
 
 	{"adapters/nethttp", "core", "carries bytes, knows no meaning"},
 	{"adapters/sqlitestore", "core core/journal modernc.org/sqlite modernc.org/sqlite/lib", "the one place that links SQLite"},

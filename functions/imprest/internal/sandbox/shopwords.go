@@ -57,6 +57,7 @@ func shopEnglish() shopWords {
 		},
 		States: map[string]string{
 			"ordering": "Ordering", "unpaid": "Waiting for payment", "paid": "Paid", "delivering": "Being granted",
+			"undeliverable": "Cannot be granted", "refunding": "Being refunded", "refunded": "Refunded",
 			"delivered": "Delivered", "expired": "Expired", "attention": "We are looking into it",
 		},
 		Script: map[string]string{
@@ -89,6 +90,7 @@ func shopChinese() shopWords {
 		},
 		States: map[string]string{
 			"ordering": "下单中", "unpaid": "待支付", "paid": "已支付", "delivering": "开通中",
+			"undeliverable": "无法开通", "refunding": "退款中", "refunded": "已退款",
 			"delivered": "已开通", "expired": "已过期", "attention": "人工处理中",
 		},
 		Script: map[string]string{

@@ -9,7 +9,7 @@
   const notice = document.getElementById("notice");
   if (!shop.signedIn || !list) return;
 
-  const open = new Set(["ordering", "unpaid", "paid", "delivering"]);
+  const open = new Set(["ordering", "unpaid", "paid", "delivering", "undeliverable", "refunding"]);
   const purchases = new Map(); // by id, the newest first
   let fresh = "";
 
