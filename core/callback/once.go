@@ -74,6 +74,7 @@ func Once(store journal.Store, sink Sink) Sink {
 //     is [ErrInProgress] after Wait.
 //   - Once a payment of an order is done, a notice of the same order with
 //     another trade_no, amount or payer is [ErrDifferent].
+//   - A trade_no that has paid another order is [ErrClaimed].
 //   - What Sink refuses as a mismatch leaves nothing behind that could block
 //     the right notice. After any other error the next delivery tries again.
 //   - An attempt that broke off (a crash, an error, a lease that ran out) may
@@ -188,6 +189,9 @@ func (o *once) Paid(ctx context.Context, n PaymentNotice) error {
 			}
 			continue
 		}
+		if err := o.unclaimed(ctx, n); err != nil {
+			return err
+		}
 		if r.State == receiptRunning {
 			r.doubt(r.Fingerprint)
 		}
@@ -218,15 +222,24 @@ func (o *once) attempt(ctx context.Context, n PaymentNotice, record journal.Reco
 	}
 	sinkCtx, cancel := context.WithTimeout(ctx, left)
 	defer cancel()
-	settled := false
+	settled, sinkErr := false, error(nil)
 	err := guard("callback.Once", func() (err error) {
 		if settler, ok := o.cfg.Sink.(Settler); ok && len(r.Doubts) > 0 {
 			settled, err = settler.Settled(sinkCtx, n.Key())
-			if err != nil || settled {
+			switch {
+			case err != nil:
 				return err
+			case settled && slices.Contains(r.Doubts, r.Fingerprint):
+				return o.claim(sinkCtx, n)
+			case settled:
+				return nil // another payment than this one
 			}
 		}
-		return o.cfg.Sink.Paid(sinkCtx, n)
+		sinkErr = o.cfg.Sink.Paid(sinkCtx, n)
+		if sinkErr != nil {
+			return sinkErr
+		}
+		return o.claim(sinkCtx, n)
 	})
 	r.Owner, r.Until = "", 0
 	switch {
@@ -236,7 +249,7 @@ func (o *once) attempt(ctx context.Context, n PaymentNotice, record journal.Reco
 		err = ErrDifferent
 	case err == nil:
 		r.State, r.Doubts = receiptDone, nil
-	case core.CodeOf(err) == core.CodeMismatch:
+	case core.CodeOf(sinkErr) == core.CodeMismatch:
 		// Refused, so it had no effect; what else is in doubt stays so.
 		r.State = receiptOpen
 		r.Doubts = slices.DeleteFunc(r.Doubts, func(f string) bool { return f == r.Fingerprint })
@@ -257,6 +270,42 @@ func (o *once) attempt(ctx context.Context, n PaymentNotice, record journal.Reco
 		}
 	}
 	return writeErr
+}
+
+// ErrClaimed says that a payment has paid another order already: its trade_no
+// is on record for another out_trade_no. It is an alarm. Its code is
+// core.CodeMismatch.
+var ErrClaimed error = &core.Error{Op: "callback.Once", Code: core.CodeMismatch,
+	Err: errors.New("this trade_no has paid another order: look at both")}
+
+// unclaimed looks whether n's trade_no has paid another order. It leaves no
+// trace: what the sink then refuses must not stand in anybody's way.
+func (o *once) unclaimed(ctx context.Context, n PaymentNotice) error {
+	claim, err := o.cfg.Store.Get(ctx, "trade/"+n.TradeNo)
+	switch {
+	case errors.Is(err, journal.ErrNotFound):
+		return nil
+	case err == nil && string(claim.Body) != n.OutTradeNo:
+		return ErrClaimed
+	}
+	return err
+}
+
+// claim puts on record which order n's trade_no has paid, once the sink has
+// taken it.
+func (o *once) claim(ctx context.Context, n PaymentNotice) error {
+	record := journal.Record{ID: "trade/" + n.TradeNo, Body: []byte(n.OutTradeNo)}
+	stored, err := o.cfg.Store.Put(ctx, record)
+	if errors.Is(err, journal.ErrUnknown) && ctx.Err() == nil {
+		stored, err = o.cfg.Store.Put(ctx, record) // version 0: it cannot be written twice
+	}
+	if errors.Is(err, journal.ErrConflict) {
+		if string(stored.Body) != n.OutTradeNo {
+			return ErrClaimed
+		}
+		return nil
+	}
+	return err
 }
 
 func (o *once) read(ctx context.Context, id string) (journal.Record, receipt, error) {

@@ -326,6 +326,26 @@ func TestOnceDoubtsEachPaymentForItself(t *testing.T) {
 	assert.ErrorIs(t, once.Paid(t.Context(), wrong), callback.ErrDifferent)
 }
 
+// One payment pays one order; and a notice that the sink refuses claims
+// nothing.
+func TestOnceTakesAPaymentForOneOrder(t *testing.T) {
+	sink := &sinkScript{script: []error{core.Mismatch("shop", "wrong order")}}
+	store := journal.NewMemory()
+	once := callback.Once(store, sink)
+	require.Error(t, once.Paid(t.Context(), paid("o-wrong", "t1")))
+	require.NoError(t, once.Paid(t.Context(), paid("o1", "t1")))
+	err := once.Paid(t.Context(), paid("o2", "t1"))
+	assert.ErrorIs(t, err, callback.ErrClaimed)
+	assert.Equal(t, core.CodeMismatch, core.CodeOf(err))
+	assert.Len(t, sink.attempts, 2, "the second order's sink was never asked")
+	require.NoError(t, once.Paid(t.Context(), paid("o2", "t2")), "and its own payment is taken")
+
+	// A crash between the sink and the receipt: one's own claim is no alarm.
+	_, err = store.Put(t.Context(), journal.Record{ID: "trade/t3", Body: []byte("o3")})
+	require.NoError(t, err)
+	assert.NoError(t, once.Paid(t.Context(), paid("o3", "t3")))
+}
+
 // The write of the lease took longer than the lease: the sink is not called,
 // since somebody else may be calling it.
 func TestOnceDoesNotBeginOnALeaseThatIsOver(t *testing.T) {
