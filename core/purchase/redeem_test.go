@@ -422,3 +422,54 @@ func (c *countingMall) ExchangeCode(_ context.Context, _ mall.Caller, p mall.Exc
 func (c *countingMall) GetServiceListByDevice(context.Context, mall.Caller, string) ([]mall.Service, error) {
 	return nil, nil
 }
+
+// Two workers on one journal, at every purchase at once: one code each.
+func TestTwoWorkersRedeemOneCodeEach(t *testing.T) {
+	const purchases = 24
+	store, w := journal.NewMemory(), newWorld(t)
+	m := &countingMall{used: map[string]int{}}
+	newWorker := func() *purchase.Service {
+		codes, err := purchase.NewCodes(purchase.CodesConfig{Store: store})
+		require.NoError(t, err)
+		redeemer, err := purchase.NewRedeemer(purchase.RedeemerConfig{Store: store, Codes: codes, Mall: m})
+		require.NoError(t, err)
+		s, err := purchase.New(purchase.Config{Store: store, Platform: fakePlatform{w}, Deliverer: redeemer,
+			Catalog: purchase.Offers{}, NotifyURL: "https://x.example/", InlineBudget: -1})
+		require.NoError(t, err)
+		return s
+	}
+	workers := []*purchase.Service{newWorker(), newWorker()}
+	codes, err := purchase.NewCodes(purchase.CodesConfig{Store: store})
+	require.NoError(t, err)
+	var batch strings.Builder
+	for i := range purchases + 5 {
+		fmt.Fprintf(&batch, "c%d\n", i)
+	}
+	_, err = codes.Load(t.Context(), "VOIP", strings.NewReader(batch.String()))
+	require.NoError(t, err)
+	for i := range purchases {
+		id := fmt.Sprint("order-", i)
+		_, err := workers[0].Import(t.Context(), purchase.Purchase{ID: id, AppID: "test", Amount: 100, Data: redemptionData(fmt.Sprint("dev-", i))})
+		require.NoError(t, err)
+		require.NoError(t, workers[i%2].Paid(t.Context(), noticeOf(purchase.Purchase{ID: id, AppID: "test", Amount: 100}, "T"+id)))
+	}
+	var wg sync.WaitGroup
+	for _, s := range workers {
+		for range 4 {
+			wg.Go(func() { _, err := s.Reconcile(context.Background()); assert.NoError(t, err) })
+		}
+	}
+	wg.Wait()
+	for i := range purchases {
+		p, err := workers[0].Get(t.Context(), fmt.Sprint("order-", i))
+		require.NoError(t, err)
+		assert.Equal(t, purchase.Delivered, p.State, p.Reason)
+	}
+	assert.Len(t, m.used, purchases)
+	for code, times := range m.used {
+		assert.Equal(t, 1, times, code)
+	}
+	stock, err := codes.Stock(t.Context(), "VOIP")
+	require.NoError(t, err)
+	assert.Equal(t, map[purchase.CodeState]int{purchase.CodeUsed: purchases, purchase.CodeFree: 5}, stock)
+}
