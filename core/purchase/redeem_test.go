@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/imprest-go/imprest/core"
+	"github.com/imprest-go/imprest/core/callback"
 	"github.com/imprest-go/imprest/core/journal"
 	"github.com/imprest-go/imprest/core/mall"
 	"github.com/imprest-go/imprest/core/purchase"
@@ -40,7 +41,7 @@ var errMallUnknown = &core.Error{Op: "mall.ExchangeCode", Code: core.CodeUnknown
 
 func (f *fakeMall) GetServiceListByDevice(_ context.Context, _ mall.Caller, device string) (services []mall.Service, err error) {
 	unknown := &core.Error{Op: "mall.GetServiceListByDevice", Code: core.CodeUnknown, Safe: true, Err: errors.New("timed out")}
-	err = f.io(unknown, errPlatformClean, func() error {
+	err = f.io("getServiceListByDevice", unknown, errPlatformClean, func() error {
 		services = append(services, f.services[device]...)
 		return nil
 	})
@@ -48,7 +49,7 @@ func (f *fakeMall) GetServiceListByDevice(_ context.Context, _ mall.Caller, devi
 }
 
 func (f *fakeMall) ExchangeCode(_ context.Context, _ mall.Caller, p mall.ExchangeCodeParams) error {
-	return f.io(errMallUnknown, errPlatformClean, func() error {
+	return f.io("exchangeCode", errMallUnknown, errPlatformClean, func() error {
 		if f.refusal != nil {
 			return f.refusal
 		}
@@ -115,18 +116,18 @@ func redeeming(t *testing.T, codes ...string) (*world, *fakeMall, *purchase.Code
 type unwatched struct{ *world }
 
 func (s unwatched) Put(ctx context.Context, r journal.Record) (stored journal.Record, err error) {
-	ioErr := s.io(errStoreUnknown, errStoreClean, func() error { stored, err = s.inner.Put(ctx, r); return err })
+	ioErr := s.io(putName(r), errStoreUnknown, errStoreClean, func() error { stored, err = s.inner.Put(ctx, r); return err })
 	if ioErr != nil && !errors.Is(ioErr, journal.ErrConflict) {
 		return journal.Record{}, ioErr
 	}
 	return stored, ioErr
 }
 func (s unwatched) Get(ctx context.Context, id string) (r journal.Record, err error) {
-	ioErr := s.io(errStoreClean, errStoreClean, func() error { r, err = s.inner.Get(ctx, id); return err })
+	ioErr := s.io("read "+kindOf(id), errStoreClean, errStoreClean, func() error { r, err = s.inner.Get(ctx, id); return err })
 	return r, ioErr
 }
 func (s unwatched) List(ctx context.Context, prefix, after string, limit int) (rs []journal.Record, err error) {
-	ioErr := s.io(errStoreClean, errStoreClean, func() error { rs, err = s.inner.List(ctx, prefix, after, limit); return err })
+	ioErr := s.io("list "+kindOf(prefix), errStoreClean, errStoreClean, func() error { rs, err = s.inner.List(ctx, prefix, after, limit); return err })
 	return rs, ioErr
 }
 func (s unwatched) Due(ctx context.Context, before time.Time, limit int) ([]journal.Record, error) {
@@ -472,4 +473,87 @@ func TestTwoWorkersRedeemOneCodeEach(t *testing.T) {
 	stock, err := codes.Stock(t.Context(), "VOIP")
 	require.NoError(t, err)
 	assert.Equal(t, map[purchase.CodeState]int{purchase.CodeUsed: purchases, purchase.CodeFree: 5}, stock)
+}
+
+// The table of crashes: a purchase that is delivered by exchange code, and one
+// that is paid back, with the process dying before each operation and after its
+// effect. Every row ends well, or with a person.
+func TestTheTableOfCrashes(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		refusal error
+		ends    []purchase.State // that a crash may lead to
+	}{
+		{"delivered by exchange code", nil, []purchase.State{purchase.Delivered, purchase.Attention}},
+		{"paid back", mall.Refusal("x", "PERMISSION_DENIED", "", ""), []purchase.State{purchase.Refunded, purchase.Attention}},
+	} {
+		run := func(at int, mode faultMode) (*world, purchase.State) {
+			w, m, codes, restart := redeeming(t, "c1", "c2")
+			m.refusal = tt.refusal
+			s := restart()
+			w.faultAt, w.fault = at, mode
+			begin := func() (string, bool) {
+				p, err := s.Begin(t.Context(), purchase.Request{Buyer: "buyer", OfferID: "voip-1", Price: 100})
+				return p.ID, err == nil
+			}
+			id, _ := begin()
+			if w.dead {
+				s = restart()
+			}
+			if ids := w.ids(); len(ids) > 0 {
+				id = ids[0]
+			} else if id, _ = begin(); w.dead { // it never came to be: the buyer tries again
+				s = restart()
+			}
+			for range 12 {
+				if o := w.orders[id]; o != nil {
+					if len(o.payments) == 0 {
+						w.pay(id)
+					}
+					w.notify(s, id, o.payments[0])
+				}
+				_, _ = s.Reconcile(t.Context())
+				if w.dead {
+					s = restart()
+				}
+				if p, err := s.Get(t.Context(), id); err == nil && w.paidOut["R"+id] {
+					_ = s.Payout(t.Context(), payoutNotice(p, callback.PayoutDone))
+					if w.dead {
+						s = restart()
+					}
+				}
+				w.now = w.now.Add(2 * time.Minute)
+			}
+			w.faultAt = -1
+			w.settleAll(s)
+			p, err := s.Get(t.Context(), id)
+			require.NoError(t, err)
+			stock, err := codes.Stock(t.Context(), "VOIP")
+			require.NoError(t, err)
+			require.LessOrEqual(t, len(m.used), 1)
+			require.False(t, len(m.used) > 0 && p.State == purchase.Refunded, "both granted and refunded")
+			if p.State == purchase.Refunded {
+				require.Equal(t, 2, stock[purchase.CodeFree], "%v", stock)
+			}
+			return w, p.State
+		}
+		w, end := run(-1, noFault)
+		require.Equal(t, tt.ends[0], end)
+		trace := w.trace
+		last := 0
+		for i, what := range trace {
+			if what == "write purchase "+string(end) {
+				last = i + 1
+			}
+		}
+		require.Greater(t, last, 15)
+		t.Logf("%-28s | %-32s | %-12s | %s", tt.name, "operation", "dies before", "dies after")
+		for at := 1; at <= last; at++ {
+			_, before := run(at, crashBefore)
+			_, after := run(at, crashAfter)
+			t.Logf("%28d | %-32s | %-12s | %s", at, trace[at-1], before, after)
+			require.Contains(t, tt.ends, before)
+			require.Contains(t, tt.ends, after)
+		}
+	}
 }

@@ -27,13 +27,14 @@ type fakePayer struct {
 }
 
 func (f *fakePayer) Payout(_ context.Context, p vvchat.Payout) (string, error) {
-	err := f.io(errPlatformUnknown, errPlatformClean, func() error {
+	err := f.io("payout", errPlatformUnknown, errPlatformClean, func() error {
 		if f.answer != nil {
 			if err := f.answer(); err != nil {
 				return err
 			}
 		}
-		f.payouts = append(f.payouts, p)
+		require.False(f.t, f.paidOut[p.OutOrderNo], "paid out twice")
+		f.payouts, f.paidOut[p.OutOrderNo] = append(f.payouts, p), true
 		require.Zero(f.t, f.grants[p.OutOrderNo[1:]], "both granted and refunded")
 		return nil
 	})

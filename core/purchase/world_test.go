@@ -33,15 +33,17 @@ type world struct {
 	// one that goes wrong, in the way of fault. dead says that the process
 	// has crashed: nothing that it does has an effect any more.
 	ios, faultAt int
+	trace        []string // what each operation was
 	fault        faultMode
 	dead         bool
 
 	orders    map[string]*remoteOrder
 	untrusted bool
-	payer     string // whom the query names; "" is "buyer", "-" nobody
-	store     string // what a query names as store_no; "" is the right one
-	renamed   bool   // a query names another out_trade_no
-	status    int64  // what a query says; 0 is the truth
+	paidOut   map[string]bool // by out_order_no: payouts that moved money
+	payer     string          // whom the query names; "" is "buyer", "-" nobody
+	store     string          // what a query names as store_no; "" is the right one
+	renamed   bool            // a query names another out_trade_no
+	status    int64           // what a query says; 0 is the truth
 	grants    map[string]int
 	// deliverErr, if set, is what Deliver returns in the place of granting.
 	deliverErr func() error
@@ -78,18 +80,19 @@ func newWorld(t testing.TB) *world {
 	return &world{
 		t: t, now: time.Unix(1_700_000_000, 0).UTC(), rand: rand.NewChaCha8([32]byte{1}), inner: journal.NewMemory(),
 		orders: map[string]*remoteOrder{}, grants: map[string]int{}, versions: map[string]int64{},
-		states: map[string]purchase.State{}, acked: map[string]string{},
+		states: map[string]purchase.State{}, acked: map[string]string{}, paidOut: map[string]bool{},
 	}
 }
 
 var errDead = errors.New("the process is dead")
 
 // io runs one outward operation under the fault of this run.
-func (w *world) io(unknown, clean error, effect func() error) error {
+func (w *world) io(what string, unknown, clean error, effect func() error) error {
 	if w.dead {
 		return errDead
 	}
 	w.ios++
+	w.trace = append(w.trace, what)
 	if w.ios != w.faultAt {
 		return effect()
 	}
@@ -134,7 +137,7 @@ var (
 )
 
 func (s watchedStore) Put(ctx context.Context, r journal.Record) (stored journal.Record, err error) {
-	ioErr := s.io(errStoreUnknown, errStoreClean, func() error {
+	ioErr := s.io(putName(r), errStoreUnknown, errStoreClean, func() error {
 		stored, err = s.inner.Put(ctx, r)
 		if err == nil {
 			s.watch(stored)
@@ -145,6 +148,23 @@ func (s watchedStore) Put(ctx context.Context, r journal.Record) (stored journal
 		return journal.Record{}, ioErr
 	}
 	return stored, ioErr
+}
+
+// putName says what a Put writes, for a table of faults.
+func putName(r journal.Record) string {
+	var body struct {
+		State string `json:"state"`
+	}
+	_ = json.Unmarshal(r.Body, &body)
+	return strings.TrimSpace("write " + kindOf(r.ID) + " " + body.State)
+}
+
+func kindOf(id string) string {
+	kind, _, _ := strings.Cut(id, "/")
+	if kind == "p" {
+		return "purchase"
+	}
+	return kind
 }
 
 // watch holds the invariants of a write: versions grow by one, and only the
@@ -170,16 +190,16 @@ func (w *world) watch(r journal.Record) {
 }
 
 func (s watchedStore) Get(ctx context.Context, id string) (r journal.Record, err error) {
-	ioErr := s.io(errStoreClean, errStoreClean, func() error { r, err = s.inner.Get(ctx, id); return err })
+	ioErr := s.io("read "+kindOf(id), errStoreClean, errStoreClean, func() error { r, err = s.inner.Get(ctx, id); return err })
 	return r, ioErr
 }
 
 func (s watchedStore) Delete(ctx context.Context, id string, version int64) error {
-	return s.io(errStoreUnknown, errStoreClean, func() error { return s.inner.Delete(ctx, id, version) })
+	return s.io("delete "+kindOf(id), errStoreUnknown, errStoreClean, func() error { return s.inner.Delete(ctx, id, version) })
 }
 
 func (s watchedStore) Due(ctx context.Context, before time.Time, limit int) (rs []journal.Record, err error) {
-	ioErr := s.io(errStoreClean, errStoreClean, func() error { rs, err = s.inner.Due(ctx, before, limit); return err })
+	ioErr := s.io("ask what is due", errStoreClean, errStoreClean, func() error { rs, err = s.inner.Due(ctx, before, limit); return err })
 	return rs, ioErr
 }
 
@@ -201,7 +221,7 @@ var (
 )
 
 func (f fakePlatform) UnifiedOrder(_ context.Context, o vvchat.Order) (prepay vvchat.Prepay, err error) {
-	ioErr := f.io(errPlatformUnknown, errPlatformClean, func() error {
+	ioErr := f.io("unified order", errPlatformUnknown, errPlatformClean, func() error {
 		if f.orders[o.OutTradeNo] != nil {
 			return errPlatformRefused
 		}
@@ -214,7 +234,7 @@ func (f fakePlatform) UnifiedOrder(_ context.Context, o vvchat.Order) (prepay vv
 
 func (f fakePlatform) Query(_ context.Context, id string) (trade vvchat.Trade, err error) {
 	unknown := &core.Error{Op: "fake", Code: core.CodeUnknown, Safe: true, Err: errors.New("timed out")}
-	ioErr := f.io(unknown, errPlatformClean, func() error {
+	ioErr := f.io("query", unknown, errPlatformClean, func() error {
 		o := f.orders[id]
 		if o == nil {
 			return errPlatformRefused
@@ -250,7 +270,7 @@ var (
 )
 
 func (d fakeDeliverer) Deliver(_ context.Context, p purchase.Purchase) error {
-	return d.io(errDeliverUnknown, errDeliverClean, func() error {
+	return d.io("Deliver", errDeliverUnknown, errDeliverClean, func() error {
 		if d.deliverErr != nil {
 			return d.deliverErr()
 		}
@@ -265,7 +285,7 @@ func (d fakeDeliverer) Deliver(_ context.Context, p purchase.Purchase) error {
 }
 
 func (d fakeDeliverer) Delivered(_ context.Context, p purchase.Purchase) (granted bool, err error) {
-	ioErr := d.io(errDeliverClean, errDeliverClean, func() error { granted = d.grants[p.ID] > 0; return nil })
+	ioErr := d.io("Delivered", errDeliverClean, errDeliverClean, func() error { granted = d.grants[p.ID] > 0; return nil })
 	return granted, ioErr
 }
 
