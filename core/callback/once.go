@@ -294,16 +294,9 @@ func (o *once) unclaimed(ctx context.Context, n PaymentNotice) error {
 // claim puts on record which order n's trade_no has paid, once the sink has
 // taken it.
 func (o *once) claim(ctx context.Context, n PaymentNotice) error {
-	record := journal.Record{ID: "trade/" + n.TradeNo, Body: []byte(n.OutTradeNo)}
-	stored, err := o.cfg.Store.Put(ctx, record)
-	if errors.Is(err, journal.ErrUnknown) && ctx.Err() == nil {
-		stored, err = o.cfg.Store.Put(ctx, record) // version 0: it cannot be written twice
-	}
-	if errors.Is(err, journal.ErrConflict) {
-		if string(stored.Body) != n.OutTradeNo {
-			return ErrClaimed
-		}
-		return nil
+	holder, err := journal.Claim(ctx, o.cfg.Store, "trade/"+n.TradeNo, n.OutTradeNo)
+	if err == nil && holder != n.OutTradeNo {
+		return ErrClaimed
 	}
 	return err
 }

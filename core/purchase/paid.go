@@ -132,20 +132,12 @@ func (s *Service) surplus(ctx context.Context, p *Purchase, due *time.Time, paym
 	return nil
 }
 
-// claim makes sure that a payment pays one purchase for ever. To find one's
-// own claim is success: a crash came between it and the purchase's record.
+// claim makes sure that a payment pays one purchase for ever.
 func (s *Service) claim(ctx context.Context, tradeNo, id string) error {
-	record := journal.Record{ID: claimPrefix + tradeNo, Body: []byte(id)}
-	stored, err := s.cfg.Store.Put(ctx, record)
-	if errors.Is(err, journal.ErrUnknown) && ctx.Err() == nil {
-		stored, err = s.cfg.Store.Put(ctx, record) // version 0: it cannot be written twice
-	}
-	if errors.Is(err, journal.ErrConflict) {
-		if string(stored.Body) != id {
-			s.cfg.Logger.ErrorContext(ctx, "a payment claims two purchases", "trade_no", tradeNo, "id", id, "paid", string(stored.Body))
-			return errClaimed
-		}
-		return nil
+	holder, err := journal.Claim(ctx, s.cfg.Store, claimPrefix+tradeNo, id)
+	if err == nil && holder != id {
+		s.cfg.Logger.ErrorContext(ctx, "a payment claims two purchases", "trade_no", tradeNo, "id", id, "paid", holder)
+		return errClaimed
 	}
 	return err
 }
