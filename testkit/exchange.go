@@ -51,11 +51,12 @@ type Exchange struct {
 	Answer       string
 	// Err says why there was no answer, or none that arrived.
 	Err string
-	// AppID, OutTradeNo, UserID and DeviceID say what it was about, as far
-	// as that is known: the first two of VVChat, the last two of Tuya, and
-	// AppID of WeChat as well.
+	// AppID, OutTradeNo, OutOrderNo, UserID and DeviceID say what it was
+	// about, as far as that is known: the first three of VVChat, the last
+	// two of Tuya, and AppID of WeChat as well.
 	AppID      string
 	OutTradeNo string
+	OutOrderNo string
 	UserID     string
 	DeviceID   string
 	// Canonical is the text that the request's sign stands for, with the
@@ -69,7 +70,7 @@ type Exchange struct {
 func (e Exchange) String() string {
 	var b strings.Builder
 	arrow := "<-"
-	if e.Call == CallNotification {
+	if e.Call == CallNotification || e.Call == CallPayoutNotification {
 		arrow = "->"
 	}
 	fmt.Fprintf(&b, "%s #%d %s %s %s", e.Peer, e.Seq, arrow, e.Method, e.Path)
@@ -78,6 +79,9 @@ func (e Exchange) String() string {
 	}
 	if e.OutTradeNo != "" {
 		fmt.Fprintf(&b, " out_trade_no=%s", e.OutTradeNo)
+	}
+	if e.OutOrderNo != "" {
+		fmt.Fprintf(&b, " out_order_no=%s", e.OutOrderNo)
 	}
 	if e.DeviceID != "" {
 		fmt.Fprintf(&b, " device_id=%s", e.DeviceID)

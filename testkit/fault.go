@@ -17,12 +17,15 @@ const (
 	CallQuery        Call = "query"
 	CallToken        Call = "token"
 	CallUserInfo     Call = "userinfo"
+	CallAgentpay     Call = "agentpay"
 	// CallTestImprest is the one that the test host alone has: an order
 	// made by the platform itself.
 	CallTestImprest Call = "test-imprest"
-	// CallNotification is the one that the platform makes: an attempt to
-	// deliver a payment notification.
-	CallNotification Call = "notification"
+	// CallNotification and CallPayoutNotification are the two that the
+	// platform makes: an attempt to deliver the notification of a payment,
+	// or of a payout.
+	CallNotification       Call = "notification"
+	CallPayoutNotification Call = "payout-notification"
 )
 
 // The operations of Tuya's mall and VoIP, which [Cloud] plays, by the names
@@ -45,7 +48,7 @@ const (
 )
 
 func vvchatCalls() []Call {
-	return []Call{CallUnifiedOrder, CallQuery, CallToken, CallUserInfo, CallTestImprest}
+	return []Call{CallUnifiedOrder, CallQuery, CallToken, CallUserInfo, CallAgentpay, CallTestImprest}
 }
 
 func tuyaCalls() []Call {
@@ -129,6 +132,11 @@ const (
 	FaultExtraField          FaultKind = "extra-field"
 	FaultMutate              FaultKind = "mutate"
 	FaultSecondPayment       FaultKind = "second-payment"
+
+	// Of payouts.
+
+	FaultPayoutFailed      FaultKind = "payout-failed"
+	FaultPayoutFailedAfter FaultKind = "payout-failed-after"
 )
 
 // FaultInfo tells what a [FaultKind] does.
@@ -149,7 +157,7 @@ func Faults() []FaultInfo {
 	tuya, cloud := tuyaCalls(), slices.Concat(tuyaCalls(), wechatCalls())
 	requests := slices.Concat(vvchatCalls(), cloud)
 	order, query := []Call{CallUnifiedOrder}, []Call{CallQuery}
-	notices := []Call{CallNotification}
+	payments, notices := []Call{CallNotification}, []Call{CallNotification, CallPayoutNotification}
 	return []FaultInfo{
 		{FaultSlow, requests, "the answer, whatever it is, waits for Delay on the clock, or until the client gives up", true},
 		{FaultCut, requests, "the connection is cut before the call has an effect", false},
@@ -199,11 +207,14 @@ func Faults() []FaultInfo {
 		{FaultReorder, notices, "a notice with status 0 arrives after the attempt", true},
 		{FaultWaitingFirst, notices, "a notice with status 0 arrives before the attempt", true},
 		{FaultForgedSign, notices, "signed with another app_key", false},
-		{FaultTampered, notices, "the amount is changed after signing", false},
+		{FaultTampered, notices, "the amount, or the out_order_no of a payout, is changed after signing", false},
 		{FaultLowerCaseSign, notices, "the sign in lower-case hex, which is genuine", false},
 		{FaultExtraField, notices, "a field that nobody documented, signed like all others, which is genuine", false},
-		{FaultMutate, notices, "changed by Mutators", false},
-		{FaultSecondPayment, notices, "the order is paid a second time, under another trade_no, after the attempt", true},
+		{FaultMutate, notices, "changed by Mutators, those of a payout's notice if it is one", false},
+		{FaultSecondPayment, payments, "the order is paid a second time, under another trade_no, after the attempt", true},
+
+		{FaultPayoutFailed, []Call{CallAgentpay}, "the payout is accepted, and comes to nothing: status 2", false},
+		{FaultPayoutFailedAfter, []Call{CallPayoutNotification}, "a notice with status 2 arrives after the attempt", true},
 	}
 }
 
@@ -232,6 +243,8 @@ type Fault struct {
 	Call Call
 	// OutTradeNo limits it to one order; "" is every order.
 	OutTradeNo string
+	// OutOrderNo limits it to one payout; "" is every payout.
+	OutOrderNo string
 	// DeviceID limits it to one device; "" is every device.
 	DeviceID string
 	// Match limits it further; nil lets every call pass. It may look at the
@@ -258,6 +271,7 @@ type FaultTarget struct {
 	Call        Call
 	AppID       string
 	OutTradeNo  string
+	OutOrderNo  string
 	ImprestCode string
 	UserID      string
 	DeviceID    string
@@ -297,7 +311,7 @@ func (i *Injection) fits(t FaultTarget) bool {
 		return false
 	case !slices.Contains(i.info.Calls, t.Call), f.Call != "" && f.Call != t.Call:
 		return false
-	case f.OutTradeNo != "" && f.OutTradeNo != t.OutTradeNo, f.DeviceID != "" && f.DeviceID != t.DeviceID:
+	case f.OutTradeNo != "" && f.OutTradeNo != t.OutTradeNo, f.OutOrderNo != "" && f.OutOrderNo != t.OutOrderNo, f.DeviceID != "" && f.DeviceID != t.DeviceID:
 		return false
 	}
 	return f.Match == nil || f.Match(t)
@@ -321,11 +335,13 @@ func (s *injections) inject(f Fault) *Injection {
 		panic(fmt.Sprintf("testkit: fault %q cannot happen to %q, only to %q", f.Kind, f.Call, info.Calls))
 	case f.Call != "" && !slices.Contains(s.calls, f.Call), !slices.ContainsFunc(info.Calls, func(c Call) bool { return slices.Contains(s.calls, c) }):
 		panic(fmt.Sprintf("testkit: fault %q can happen to %q; here are only %q", f.Kind, info.Calls, s.calls))
+	case f.Kind == FaultMutate && f.Call == "" && slices.Contains(s.calls, CallPayoutNotification):
+		f.Call = CallNotification // the mutators of the two are not the same
 	case f.Kind == FaultErrorCode && f.Code == "":
 		panic(fmt.Sprintf("testkit: fault %q needs a Code", f.Kind))
 	}
 	for _, m := range f.Mutators {
-		findMutation(m, false)
+		findMutation(m, f.Call == CallPayoutNotification)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

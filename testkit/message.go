@@ -231,6 +231,10 @@ type PayoutFields struct {
 // [SignedPayment] does for payments. It panics on a mutator that is none for
 // payouts ([MutatorInfo]).
 func SignedPayout(f PayoutFields, mutators ...Mutator) Message {
+	return f.draft().build(mutators)
+}
+
+func (f PayoutFields) draft() *draft {
 	account := TestAccount()
 	if f.AppID == "" {
 		f.AppID = account.AppID
@@ -262,7 +266,7 @@ func SignedPayout(f PayoutFields, mutators ...Mutator) Message {
 		},
 	}
 	d.addExtra(f.Extra)
-	return d.build(mutators)
+	return d
 }
 
 func seconds(t time.Time) string { return strconv.FormatInt(t.Unix(), 10) }

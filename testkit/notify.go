@@ -5,22 +5,27 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
 )
 
-// Notification is what the platform has to tell a merchant of one payment, and
-// what came of it.
+// Notification is what the platform has to tell a merchant of one payment, or
+// of one payout, and what came of it.
 type Notification struct {
-	AppID      string
+	AppID string
+	// OutTradeNo and TradeNo name a payment.
 	OutTradeNo string
 	TradeNo    string
-	// URL is the order's notify_url.
+	// OutOrderNo and AgentpayNo name a payout.
+	OutOrderNo string
+	AgentpayNo string
+	// URL is the notify_url of the order, or of the payout.
 	URL string
 	// Attempts are all that was sent, or should have been, the oldest first.
 	Attempts []Attempt
-	// Acknowledged is true once a genuine notice of the payment was answered
+	// Acknowledged is true once a genuine notice of it was answered
 	// HTTP 200 with the body "success", in any case of letters.
 	Acknowledged bool
 	// Next is when it is delivered again; zero if it is not.
@@ -34,7 +39,7 @@ type Attempt struct {
 	// Message is what was sent; empty once [PlatformConfig] Keep attempts
 	// have followed.
 	Message Message
-	// Genuine is true if it tells of the payment as it was, signed well. The
+	// Genuine is true if it tells of the matter as it is, signed well. The
 	// answer to any other is of no effect.
 	Genuine bool
 	// Dropped is true if a fault kept it from being sent.
@@ -75,7 +80,8 @@ type notification struct {
 	payment     Payment
 	imprestCode string
 	surplus     bool
-	tries       int // attempts of the schedule so far
+	payout      *payout // of a payout's; the four above are a payment's
+	tries       int     // attempts of the schedule so far
 	stop        func() bool
 }
 
@@ -101,7 +107,16 @@ func (n *notification) snapshot() Notification {
 	return s
 }
 
-// Notifications returns all notifications, in the order of the payments.
+// call is what an attempt of it is.
+func (n *notification) call() Call {
+	if n.payout != nil {
+		return CallPayoutNotification
+	}
+	return CallNotification
+}
+
+// Notifications returns all notifications, in the order of the payments and
+// payouts.
 func (p *Platform) Notifications() []Notification {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -145,7 +160,10 @@ type delivery struct {
 // deliver makes an attempt, with whatever faults strike it.
 func (p *Platform) deliver(ctx context.Context, n *notification, how delivery) {
 	p.mu.Lock()
-	target := FaultTarget{Call: CallNotification, AppID: n.AppID, OutTradeNo: n.OutTradeNo, ImprestCode: n.imprestCode, Attempt: n.tries + 1}
+	target := FaultTarget{Call: n.call(), AppID: n.AppID, OutTradeNo: n.OutTradeNo, OutOrderNo: n.OutOrderNo, ImprestCode: n.imprestCode, Attempt: n.tries + 1}
+	if n.payout != nil {
+		n.payout.settle(p.Clock.Now())
+	}
 	p.mu.Unlock()
 	except := how.carried.kinds() // what struck it once does not do so again
 	if how.manual {
@@ -178,6 +196,9 @@ func (p *Platform) deliver(ctx context.Context, n *notification, how delivery) {
 	if hit.has(FaultReorder) {
 		p.send(ctx, n, notice{status: "0", faults: []FaultKind{FaultReorder}})
 	}
+	if hit.has(FaultPayoutFailedAfter) {
+		p.send(ctx, n, notice{status: "2", faults: []FaultKind{FaultPayoutFailedAfter}})
+	}
 	if hit.has(FaultSecondPayment) {
 		_, _ = p.pay(ctx, n.imprestCode, n.payment.OpenID, true) // fails only once the platform is closed
 	}
@@ -187,8 +208,13 @@ func (p *Platform) deliver(ctx context.Context, n *notification, how delivery) {
 // a genuine one was acknowledged.
 func (p *Platform) sendAll(ctx context.Context, n *notification, hit struck) bool {
 	first := notice{status: "1", genuine: true, faults: hit.kinds()}
+	if n.payout != nil {
+		p.mu.Lock()
+		first.status = strconv.Itoa(n.payout.Status)
+		p.mu.Unlock()
+	}
 	for _, f := range hit {
-		mutators, genuine := f.mutators()
+		mutators, genuine := f.mutators(n.payout != nil)
 		first.mutators = append(first.mutators, mutators...)
 		first.genuine = first.genuine && genuine
 	}
@@ -215,13 +241,16 @@ func (p *Platform) sendAll(ctx context.Context, n *notification, hit struck) boo
 
 // mutators returns what a fault does to a notice, and whether the notice is
 // still a genuine one.
-func (f Fault) mutators() (_ []Mutator, genuine bool) {
+func (f Fault) mutators(payout bool) (_ []Mutator, genuine bool) {
 	switch f.Kind {
 	case FaultOtherAmount:
 		return []Mutator{MutateOtherAmount}, false
 	case FaultForgedSign:
 		return []Mutator{MutateWrongKey}, false
 	case FaultTampered:
+		if payout {
+			return []Mutator{MutateTamperedOrder}, false // its notice has no amount
+		}
 		return []Mutator{MutateTamperedAmount}, false
 	case FaultLowerCaseSign:
 		return []Mutator{MutateLowerCaseSign}, true
@@ -282,9 +311,9 @@ func (p *Platform) remember(n *notification) {
 func (p *Platform) transmit(ctx context.Context, n *notification, a *Attempt) {
 	began := time.Now()
 	e := Exchange{
-		Seq: p.record.begin(), Peer: PeerVVChat, Call: CallNotification, Time: a.Time,
+		Seq: p.record.begin(), Peer: PeerVVChat, Call: n.call(), Time: a.Time,
 		Method: a.Message.Method, Path: n.URL, Header: a.Message.Request("/").Header, Body: string(a.Message.Body),
-		AppID: n.AppID, OutTradeNo: n.OutTradeNo, Canonical: a.Message.Canonical, Faults: a.Faults,
+		AppID: n.AppID, OutTradeNo: n.OutTradeNo, OutOrderNo: n.OutOrderNo, Canonical: a.Message.Canonical, Faults: a.Faults,
 	}
 	ctx, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
@@ -299,11 +328,25 @@ func (p *Platform) transmit(ctx context.Context, n *notification, a *Attempt) {
 	p.record.add(p.masked(e))
 }
 
-// message writes the notice of a payment, by the platform's readings.
+// message writes the notice, by the platform's readings.
 func (p *Platform) message(n *notification, out notice) Message {
 	p.mu.Lock()
 	account, _ := p.account(n.AppID)
+	var settled time.Time
+	if n.payout != nil {
+		settled = n.payout.Settled
+	}
 	p.mu.Unlock()
+	if n.payout != nil {
+		d := PayoutFields{
+			AppID: n.AppID, AppKey: account.AppKey, OutOrderNo: n.OutOrderNo, AgentpayNo: n.AgentpayNo, Status: out.status, Time: settled,
+		}.draft()
+		d.form = p.readings.NotifyForm
+		if p.readings.NotifyStatusText {
+			d.set(textField("status", d.value("status")))
+		}
+		return d.build(out.mutators)
+	}
 	fields := PaymentFields{
 		AppID: n.AppID, AppKey: account.AppKey, OutTradeNo: n.OutTradeNo, TradeNo: n.TradeNo, OpenID: n.payment.OpenID,
 		Amount: n.order.Amount, TradeTime: n.order.Ordered, PayTime: n.payment.PayTime, Status: out.status,

@@ -79,13 +79,14 @@ func DefaultSchedule() []time.Duration {
 //	GET  /paybusapi/v1/pay/unifiedorder            the query of one
 //	GET  /userservices/v2/authorization/token      a code for a token
 //	GET  /userservices/v2/authorization/userinfo   a user's profile
+//	POST /paybusapi/v1/app/agentpay                a payout
 //	GET  /paybusapi/v1/test/imprest                an order of one fen to try
 //	                                               out paying; it has no
 //	                                               notify_url
 //
-// The others that the page has (payout, message, robot token, robot command)
-// are answered 400 and say that this fake does not serve them yet; a path that
-// the page does not have, 404. [SignedPayout] makes a payout's notification.
+// The others that the page has (message, robot token, robot command) are
+// answered 400 and say that this fake does not serve them yet; a path that the
+// page does not have, 404.
 //
 // A Platform is safe for use by many goroutines.
 type Platform struct {
@@ -115,6 +116,8 @@ type Platform struct {
 	books         books
 	codes         map[string]grant
 	secrets       secrets
+	payouts       []*payout
+	nonces        map[string]time.Time // of joint signatures, until when they are remembered
 	notifications []*notification
 	sent          []sentMessage // those that are remembered in full
 }
@@ -131,10 +134,11 @@ func NewPlatform(cfg PlatformConfig) (*Platform, error) {
 		ids:      newIDs(cfg.Seed),
 		books:    newBooks(),
 		codes:    map[string]grant{},
+		nonces:   map[string]time.Time{},
 		secrets:  newSecrets(),
 	}
 	p.routes = p.endpoints()
-	p.open(cfg.Clock, cfg.Keep, cfg.OnExchange, append(vvchatCalls(), CallNotification))
+	p.open(cfg.Clock, cfg.Keep, cfg.OnExchange, append(vvchatCalls(), CallNotification, CallPayoutNotification))
 	p.Clock = p.clock
 	if cfg.Schedule == nil {
 		p.schedule = DefaultSchedule()

@@ -7,15 +7,18 @@ import (
 	"time"
 )
 
-// Repeat is what the platform does with an out_trade_no that it has already.
+// Repeat is what the platform does with an out_trade_no, or an out_order_no,
+// that it has already.
 type Repeat string
 
-// The ways to answer a repeated order. Whatever is chosen, an order that
-// differs from the first, and one that is paid already, is refused.
+// The ways to answer a repeated order, or a repeated payout. Whatever is
+// chosen, an order that differs from the first, and one that is paid already,
+// is refused.
 const (
 	RepeatRefused  Repeat = "refused"   // 400
-	RepeatSameCode Repeat = "same-code" // the imprest_code that it has
+	RepeatSameCode Repeat = "same-code" // the imprest_code, or the agentpay_no, that it has
 	RepeatNewCode  Repeat = "new-code"  // a new imprest_code; the old one stays payable
+	RepeatPays     Repeat = "pays"      // of a payout: money moves again
 )
 
 // Readings are the knobs of a [Platform], one for each point on which the
@@ -40,7 +43,8 @@ type Readings struct {
 	// WEB if there are none.
 	SceneTypes []string
 	// Limits adds to, or changes, how many characters a field of an order
-	// may have: nonce_str 32 (documented), out_trade_no 64, title 256,
+	// or a payout may have: nonce_str 32 (documented), out_trade_no and
+	// out_order_no 64, title 256,
 	// remark 512, notify_url 1024.
 	Limits map[string]int
 
@@ -56,6 +60,24 @@ type Readings struct {
 	CodeLife time.Duration
 	// TokenLife is how long a token is good; 2 hours if it is 0.
 	TokenLife time.Duration
+
+	// RepeatedPayout is what an out_order_no does that is taken; "" is
+	// [RepeatPays], the worst for a merchant: nothing promises that a
+	// repeated payout pays once.
+	RepeatedPayout Repeat
+	// OmitAgentpayNo leaves the agentpay_no out of the answer to a payout,
+	// whose body is not documented.
+	OmitAgentpayNo bool
+	// PayoutDelay is how long after its answer a payout is settled, and the
+	// merchant notified; a second if it is 0.
+	PayoutDelay time.Duration
+	// HoldPayouts settles none by itself: [Platform.SettlePayout] does.
+	HoldPayouts bool
+	// AnyPayee accepts an in_open_id that is nobody's.
+	AnyPayee bool
+	// SignWindow is how far the timestamp of a joint signature may be off,
+	// and how long its noncestr is remembered twice; 5 minutes if it is 0.
+	SignWindow time.Duration
 
 	// NotifyForm sends notifications as forms in the place of JSON.
 	NotifyForm bool
@@ -78,7 +100,16 @@ func (r Readings) withDefaults() Readings {
 	if len(r.SceneTypes) == 0 {
 		r.SceneTypes = []string{"APP", "WEB"}
 	}
-	limits := map[string]int{"nonce_str": 32, "out_trade_no": 64, "title": 256, "remark": 512, "notify_url": 1024}
+	if r.RepeatedPayout == "" {
+		r.RepeatedPayout = RepeatPays
+	}
+	if r.PayoutDelay <= 0 {
+		r.PayoutDelay = time.Second
+	}
+	if r.SignWindow <= 0 {
+		r.SignWindow = 5 * time.Minute
+	}
+	limits := map[string]int{"nonce_str": 32, "out_trade_no": 64, "out_order_no": 64, "title": 256, "remark": 512, "notify_url": 1024}
 	maps.Copy(limits, r.Limits)
 	r.Limits = limits
 	if r.UnknownOrder == 0 {

@@ -26,9 +26,9 @@ func (p *Platform) endpoints() map[string]endpoint {
 		"GET /userservices/v2/authorization/token":    {CallToken, p.readToken, p.makeToken},
 		"GET /userservices/v2/authorization/userinfo": {CallUserInfo, p.readUserInfo, p.answerUserInfo},
 		"GET /paybusapi/v1/test/imprest":              {CallTestImprest, takeAny, p.makeTestOrder},
+		"POST /paybusapi/v1/app/agentpay":             {CallAgentpay, p.readPayout, p.makePayout},
 
 		// What the page has besides.
-		"POST /paybusapi/v1/app/agentpay":           {read: unserved},
 		"POST /messageapi/v1/authorization/sendmsg": {read: unserved},
 		"GET /robotapi/v1/token":                    {read: unserved},
 		"POST /robotapi/v1/message/send":            {read: unserved},
@@ -109,7 +109,7 @@ func (p *Platform) answer(r *http.Request, body []byte, e *Exchange) reply {
 	req := &request{header: r.Header, body: body, query: query}
 	req.target.Call = route.call
 	refused := route.read(req)
-	e.AppID, e.OutTradeNo = req.target.AppID, req.target.OutTradeNo
+	e.AppID, e.OutTradeNo, e.OutOrderNo = req.target.AppID, req.target.OutTradeNo, req.target.OutOrderNo
 	if req.canonical != "" {
 		e.Canonical = maskedText(req.canonical)
 	}

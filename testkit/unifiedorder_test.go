@@ -216,7 +216,7 @@ func TestEscapedPathIsAnother(t *testing.T) {
 func TestCallsThatAreNotServed(t *testing.T) {
 	p := testPlatform(t, PlatformConfig{})
 	for _, c := range [][2]string{
-		{"POST", "/paybusapi/v1/app/agentpay"}, {"POST", "/messageapi/v1/authorization/sendmsg"},
+		{"POST", "/messageapi/v1/authorization/sendmsg"},
 		{"GET", "/robotapi/v1/token"}, {"POST", "/robotapi/v1/message/send"},
 	} {
 		a := do(t, p, newRequest(t, p, c[0], c[1], ""))

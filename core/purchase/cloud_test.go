@@ -2,6 +2,8 @@ package purchase_test
 
 import (
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -9,7 +11,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/imprest-go/imprest/adapters/nethttp"
 	"github.com/imprest-go/imprest/core"
+	"github.com/imprest-go/imprest/core/callback"
 	"github.com/imprest-go/imprest/core/journal"
 	"github.com/imprest-go/imprest/core/mall"
 	"github.com/imprest-go/imprest/core/purchase"
@@ -30,7 +34,7 @@ type sale struct {
 	device   mall.Device
 }
 
-func newSale(t *testing.T) *sale {
+func newSale(t *testing.T, more ...func(*sale, *vvchat.Client, *purchase.Config)) *sale {
 	t.Helper()
 	clock := testkit.NewClock(time.Unix(1_763_683_200, 0))
 	s := &sale{
@@ -66,10 +70,14 @@ func newSale(t *testing.T) *sale {
 	require.NoError(t, err)
 	redeemer, err := purchase.NewRedeemer(purchase.RedeemerConfig{Store: store, Codes: s.codes, Mall: s.mall, Now: clock.Now})
 	require.NoError(t, err)
-	s.service, err = purchase.New(purchase.Config{
+	cfg := purchase.Config{
 		Store: store, Platform: client, Deliverer: redeemer, NotifyURL: "http://127.0.0.1:1/callbacks/payment", Now: clock.Now, // nobody listens: the sweep finds the payment
 		Catalog: purchase.Offers{"voip": {Title: "VoIP, one year", Amount: 3600, Data: data}},
-	})
+	}
+	for _, change := range more {
+		change(s, client, &cfg)
+	}
+	s.service, err = purchase.New(cfg)
 	require.NoError(t, err)
 	return s
 }
@@ -171,4 +179,59 @@ func TestALateRedemptionIsFound(t *testing.T) {
 	p := s.buy(t)
 	assert.Equal(t, purchase.Delivered, p.State, p.Reason)
 	s.cloud.RequireCodesUsed(t, 1)
+}
+
+// What the cloud refuses for good is paid back: once, the sum that was paid, to
+// who paid it, and settled by the platform's notification alone.
+func TestWhatCannotBeGrantedIsPaidBack(t *testing.T) {
+	for _, tt := range []struct {
+		fault testkit.Fault
+		state purchase.State
+		moved int // payouts that are done
+	}{
+		{testkit.Fault{}, purchase.Refunded, 1},
+		{testkit.Fault{Kind: testkit.FaultDuplicate, Call: testkit.CallPayoutNotification, Copies: 3}, purchase.Refunded, 1},
+		{testkit.Fault{Kind: testkit.FaultDuplicateConcurrent, Call: testkit.CallPayoutNotification, Copies: 3}, purchase.Refunded, 1},
+		{testkit.Fault{Kind: testkit.FaultWaitingFirst, Call: testkit.CallPayoutNotification}, purchase.Refunded, 1},
+		{testkit.Fault{Kind: testkit.FaultReorder, Call: testkit.CallPayoutNotification}, purchase.Refunded, 1},
+		{testkit.Fault{Kind: testkit.FaultPayoutFailedAfter}, purchase.Refunded, 1}, // 2 after 1
+		{testkit.Fault{Kind: testkit.FaultForgedSign, Call: testkit.CallPayoutNotification}, purchase.Refunded, 1},
+		{testkit.Fault{Kind: testkit.FaultTampered, Call: testkit.CallPayoutNotification}, purchase.Refunded, 1},
+		{testkit.Fault{Kind: testkit.FaultDropCallback, Call: testkit.CallPayoutNotification}, purchase.Refunded, 1}, // it comes again
+		{testkit.Fault{Kind: testkit.FaultAnswerLost, Call: testkit.CallAgentpay}, purchase.Refunded, 1},             // a person is told, and then the notice settles it
+		{testkit.Fault{Kind: testkit.FaultDropCallback, Call: testkit.CallPayoutNotification, Times: testkit.Always}, purchase.Attention, 1},
+		{testkit.Fault{Kind: testkit.FaultForgedSign, Call: testkit.CallPayoutNotification, Times: testkit.Always}, purchase.Attention, 1},
+		{testkit.Fault{Kind: testkit.FaultPayoutFailed}, purchase.Attention, 0},
+		{testkit.Fault{Kind: testkit.FaultCut, Call: testkit.CallAgentpay}, purchase.Attention, 0},
+		{testkit.Fault{Kind: testkit.FaultRefused, Call: testkit.CallAgentpay}, purchase.Attention, 0},
+		{testkit.Fault{Kind: testkit.FaultError500After, Call: testkit.CallAgentpay}, purchase.Refunded, 1},
+	} {
+		t.Run(string(tt.fault.Kind), func(t *testing.T) {
+			var s *sale
+			routes := http.NewServeMux()
+			shop := httptest.NewServer(routes)
+			defer shop.Close()
+			s = newSale(t, func(_ *sale, client *vvchat.Client, cfg *purchase.Config) {
+				cfg.Refunds = &purchase.Refunds{Payer: client, OutOpenID: testkit.TestAccount().OutOpenID, NotifyURL: shop.URL, DailyCap: 10_000, Within: time.Minute}
+			})
+			apps := []callback.App{{ID: "test", Keys: core.Secrets("123456")}}
+			notices, err := callback.Payout(callback.PayoutConfig{Apps: apps, Sink: s.service, AllowWeakKey: true})
+			require.NoError(t, err)
+			routes.Handle("/", nethttp.Wrap(notices))
+			s.cloud.Inject(testkit.Fault{Kind: testkit.FaultRefused, Call: testkit.CallExchangeCode})
+			if tt.fault.Kind != "" {
+				injected := s.platform.Inject(tt.fault)
+				defer func() { assert.NotZero(t, injected.Applied()) }()
+			}
+			p := s.buy(t)
+			assert.Equal(t, tt.state, p.State, p.Reason)
+			s.cloud.RequireCodesUsed(t, 0)
+			s.cloud.RequireNoService(t, s.device.ID, testkit.ServiceVoIP)
+			assert.Equal(t, 5, s.stock(t)[purchase.CodeFree], "the code is free again")
+			if tt.moved == 1 {
+				s.platform.RequirePaidOut(t, "R"+p.ID, p.Payment.OpenID, 3600)
+			}
+			assert.LessOrEqual(t, len(s.platform.Payouts()), 1, "sent once")
+		})
+	}
 }
