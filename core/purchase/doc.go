@@ -30,7 +30,8 @@
 // # Delivery by exchange code, and refunds
 //
 // [Redeemer] is a Deliverer that redeems an exchange code of a stock ([Codes])
-// on a device, one code per purchase for ever. What certainly cannot be
+// on a device, one code per purchase for ever; [DeviceCatalog] sells for devices
+// that can have what is paid for, and for no others. What certainly cannot be
 // delivered is paid back by a payout if [Config] says so (Refunds): after a
 // query, once, under a daily cap, and settled by the platform's notification
 // alone; mount callback.Payout with the Service as its sink.

@@ -21,15 +21,17 @@ import (
 func (p *program) sandboxCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "sandbox",
-		Usage: "run a merchant and a fake VVChat platform on this machine",
-		Description: "Serves a shop, and a fake VVChat platform that is as strict as the real one, with\n" +
-			"the documented test account: open the shop's page in a browser and buy something.\n" +
-			"It ends with Ctrl-C. With --once it runs one purchase from login to delivery\n" +
-			"without a browser, shows each step, prints the purchase as JSON, and exits 0 if\n" +
-			"the run ended as its faults imply.",
+		Usage: "run a merchant, a fake VVChat platform and a fake Tuya cloud on this machine",
+		Description: "Serves a shop that sells services for devices, a fake VVChat platform that is as\n" +
+			"strict as the real one, with the documented test account, and a fake Tuya cloud:\n" +
+			"open the shop's page in a browser and buy something. It ends with Ctrl-C. With\n" +
+			"--once it runs one purchase from login to delivery, and lets the device call its\n" +
+			"user, without a browser; it shows each step, prints the purchase as JSON, and\n" +
+			"exits 0 if the run ended as its faults imply.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "addr", Usage: "`HOST:PORT` of the merchant", DefaultText: "127.0.0.1:8700; a free port with --once"},
 			&cli.StringFlag{Name: "platform-addr", Usage: "`HOST:PORT` of the platform and the phone", DefaultText: "127.0.0.1:8701; a free port with --once"},
+			&cli.StringFlag{Name: "cloud-addr", Usage: "`HOST:PORT` of the cloud and the mini program", DefaultText: "127.0.0.1:8702; a free port with --once, or if it is taken"},
 			&cli.StringFlag{Name: "journal", Usage: "`STORE` of the purchases: memory or sqlite:FILE", DefaultText: "sqlite in a temporary file, which it names"},
 			&cli.StringSliceFlag{Name: "faults", Usage: "what shall go wrong: `NAME`s from the list below, comma-separated; help prints the list"},
 			&cli.Uint64Flag{Name: "seed", Usage: "`N` that makes a run repeatable: the same faults on the same requests, the same ids", HideDefault: true},
@@ -40,6 +42,7 @@ func (p *program) sandboxCommand() *cli.Command {
 imprest sandbox
 imprest sandbox --once
 imprest sandbox --once --faults duplicate,reorder,slow --seed 7
+imprest sandbox --once --faults cloud-permanent
 imprest sandbox --journal sqlite:shop.db`},
 			section{"FAULTS", faultList()}),
 		Action: p.sandbox,
@@ -67,7 +70,7 @@ func (p *program) sandbox(ctx context.Context, cmd *cli.Command) error {
 	if err := noArguments(cmd); err != nil {
 		return err
 	}
-	for _, flag := range []string{"addr", "platform-addr"} {
+	for _, flag := range []string{"addr", "platform-addr", "cloud-addr"} {
 		if cmd.IsSet(flag) {
 			if err := checkAddress(cmd.String(flag)); err != nil {
 				return usage("--%s: %v", flag, err)
@@ -83,6 +86,7 @@ func (p *program) sandbox(ctx context.Context, cmd *cli.Command) error {
 	err = sandbox.Run(ctx, sandbox.Config{
 		Addr:         cmd.String("addr"),
 		PlatformAddr: cmd.String("platform-addr"),
+		CloudAddr:    cmd.String("cloud-addr"),
 		Journal:      cmd.String("journal"),
 		Faults:       faults,
 		Seed:         cmd.Uint64("seed"),

@@ -46,7 +46,7 @@ var lattice = []struct{ pkg, imports, reason string }{
 	{"testkit/internal/house", "", "tests alone"},
 
 	{"functions/imprest", "core core/callback core/journal core/sign testkit functions/imprest/internal/sandbox github.com/urfave/cli/v3", "the command line links the test kit"},
-	{"functions/imprest/internal/sandbox", "core core/callback core/journal core/login core/purchase core/vvchat adapters/nethttp adapters/sqlitestore testkit testkit/phone", "wires everything"},
+	{"functions/imprest/internal/sandbox", "core core/callback core/journal core/login core/mall core/purchase core/vvchat core/wechat adapters/nethttp adapters/sqlitestore testkit testkit/phone", "wires everything"},
 }
 
 // modules says why each direct dependency is worth its weight.

@@ -15,6 +15,7 @@ import (
 const (
 	defaultAddr         = "127.0.0.1:8700"
 	defaultPlatformAddr = "127.0.0.1:8701"
+	defaultCloudAddr    = "127.0.0.1:8702"
 	freePort            = "127.0.0.1:0"
 )
 
@@ -52,18 +53,31 @@ func listen(ctx context.Context, flag, addr string) (net.Listener, error) {
 	return ln, nil
 }
 
-// listenPlatform listens where the platform is served, on loopback alone: a
-// fake platform believes whoever knows the documented key.
-func listenPlatform(ctx context.Context, addr string) (net.Listener, error) {
-	const flag = "--platform-addr"
+// listenFake listens where a fake is served, on loopback alone: it believes
+// whoever knows the documented key, or a user's name.
+func listenFake(ctx context.Context, flag, addr string) (net.Listener, error) {
 	host, _, err := splitAddr(flag, addr)
 	if err != nil {
 		return nil, err
 	}
 	if !isLoopback(host) {
-		return nil, core.Invalid("sandbox.Run", fmt.Sprintf("%s: %.80q is not on loopback, and the fake platform is for this machine alone", flag, addr))
+		return nil, core.Invalid("sandbox.Run", fmt.Sprintf("%s: %.80q is not on loopback, and a fake is for this machine alone", flag, addr))
 	}
 	return listen(ctx, flag, addr)
+}
+
+// listenCloud listens where the cloud is served: with no address of the user's
+// own on the documented one, or if that is taken on any that is free, since
+// nobody but the merchant needs to know it.
+func listenCloud(ctx context.Context, addr string) (net.Listener, error) {
+	const flag = "--cloud-addr"
+	if addr != "" {
+		return listenFake(ctx, flag, addr)
+	}
+	if ln, err := listenFake(ctx, flag, defaultCloudAddr); err == nil {
+		return ln, nil
+	}
+	return listenFake(ctx, flag, freePort)
 }
 
 // listenMerchant listens where the merchant is served. local says that nobody

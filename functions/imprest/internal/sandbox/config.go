@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -23,8 +24,9 @@ type Config struct {
 	// PlatformAddr is where the fake platform and the phone listen, on
 	// loopback; "" is 127.0.0.1:8701, with Once a free port.
 	PlatformAddr string
-	// CloudAddr is where the fake cloud listens. There is none yet: it must
-	// be "".
+	// CloudAddr is where the fake cloud and the mini program listen, on
+	// loopback; "" is 127.0.0.1:8702 if that is free, else, and with Once, a
+	// free port.
 	CloudAddr string
 	// Journal names the journal as [OpenJournal] takes it; "" is a sqlite
 	// file in a temporary folder, which Run names and leaves there.
@@ -46,17 +48,8 @@ type Config struct {
 // settle checks cfg and fills in what it leaves open.
 func (cfg *Config) settle() error {
 	const op = "sandbox.Run"
-	if cfg.CloudAddr != "" {
-		return core.Invalid(op, "--cloud-addr: there is no fake cloud yet")
-	}
-	var names []string
-	for _, fault := range faults() {
-		names = append(names, fault.Name)
-	}
-	for _, name := range cfg.Faults {
-		if !slices.Contains(names, name) {
-			return core.Invalid(op, fmt.Sprintf("--faults: there is no %.40q; there are %s", name, strings.Join(names, ", ")))
-		}
+	if err := checkFaults(cfg.Faults); err != nil {
+		return core.Invalid(op, "--faults: "+err.Error())
 	}
 	if cfg.Addr == "" {
 		cfg.Addr = defaultAddr
@@ -70,6 +63,9 @@ func (cfg *Config) settle() error {
 			cfg.PlatformAddr = freePort
 		}
 	}
+	if cfg.CloudAddr == "" && cfg.Once {
+		cfg.CloudAddr = freePort
+	}
 	if cfg.Seed == 0 {
 		cfg.Seed = uint64(rand.Uint32()) + 1 // short enough to be typed again
 	}
@@ -82,6 +78,31 @@ func (cfg *Config) settle() error {
 			return &core.Error{Op: op, Code: core.CodeInternal, Err: fmt.Errorf("no temporary folder for the journal: %w", err)}
 		}
 		cfg.Journal = "sqlite:" + filepath.Join(folder, "journal.db")
+	}
+	return nil
+}
+
+// checkFaults reports names that are none, and faults that no run can have
+// together.
+func checkFaults(names []string) error {
+	var known []string
+	var chosen []fault
+	for _, f := range faults() {
+		known = append(known, f.Name)
+		if !slices.Contains(names, f.Name) {
+			continue
+		}
+		for _, other := range chosen {
+			if why := clash(other, f); why != "" {
+				return errors.New(why)
+			}
+		}
+		chosen = append(chosen, f)
+	}
+	for _, name := range names {
+		if !slices.Contains(known, name) {
+			return fmt.Errorf("there is no %.40q; there are %s", name, strings.Join(known, ", "))
+		}
 	}
 	return nil
 }

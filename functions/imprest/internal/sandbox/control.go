@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -45,7 +46,8 @@ func (w *world) controlCalls() []controlCall {
 		{"GET", "/_sandbox/payouts", "pending, done or failed, by out_order_no", w.getPayouts},
 		{"GET", "/_sandbox/purchases", "the newest purchases as they are on record; ?limit= up to 500", w.getPurchases},
 		{"GET", "/_sandbox/purchases/{id}", "one purchase as it is on record", w.getPurchase},
-		{"GET", "/_sandbox/requests", "what the platform was asked, and what it sent", w.getRequests},
+		{"GET", "/_sandbox/codes", "how many exchange codes are free, reserved, used or in quarantine, by catalog_code", w.getCodes},
+		{"GET", "/_sandbox/requests", "what the platform, the cloud and WeChat were asked, and what the platform sent", w.getRequests},
 		{"POST", "/_sandbox/sweep", "does everything that is due, now", w.postSweep},
 		{"GET", "/_sandbox/clock", "what time it is in the sandbox", w.getClock},
 		{"POST", "/_sandbox/clock", `moves the clock ahead: {"advance": "15m"}`, w.postClock},
@@ -93,7 +95,7 @@ func (w *world) controlAnswer(v any, err error) *core.Response {
 func (w *world) controlPage(context.Context, *core.Request) *core.Response {
 	var body bytes.Buffer
 	err := w.pages.control.Execute(&body, map[string]any{
-		"Calls": w.controlCalls(), "Base": w.base, "Phone": w.platformBase + "/phone", "Journal": w.cfg.Journal,
+		"Calls": w.controlCalls(), "Base": w.base, "Phone": w.platformBase + "/phone", "Cloud": w.cloudBase, "Journal": w.cfg.Journal,
 		"Seed": strconv.FormatUint(w.cfg.Seed, 10), "Faults": strings.Join(w.plan.names(), ", "), "Now": w.clock.Now().Format(time.DateTime),
 	})
 	if err != nil {
@@ -225,8 +227,23 @@ func (w *world) postClock(ctx context.Context, r *core.Request) (any, error) {
 	return w.getClock(ctx, r)
 }
 
-// exchange is a request of the platform's record, as the control API shows it.
+func (w *world) getCodes(ctx context.Context, _ *core.Request) (any, error) {
+	m := w.current.Load()
+	all := map[string]map[purchase.CodeState]int{}
+	for _, catalog := range testkit.TestCatalogs() {
+		stock, err := m.codes.Stock(ctx, catalog.Code)
+		if err != nil {
+			return nil, err
+		}
+		all[catalog.Code] = stock
+	}
+	return all, nil
+}
+
+// exchange is a request of a fake's record, as the control API shows it.
 type exchange struct {
+	Peer testkit.Peer `json:"peer"`
+	// Seq counts the requests of one fake.
 	Seq        int                 `json:"seq"`
 	Call       testkit.Call        `json:"call,omitempty"`
 	Time       time.Time           `json:"time"`
@@ -241,15 +258,19 @@ type exchange struct {
 	Err        string              `json:"error,omitempty"`
 	AppID      string              `json:"app_id,omitempty"`
 	OutTradeNo string              `json:"out_trade_no,omitempty"`
+	OutOrderNo string              `json:"out_order_no,omitempty"`
+	DeviceID   string              `json:"device_id,omitempty"`
 	Faults     []testkit.FaultKind `json:"faults,omitempty"`
 }
 
 func (w *world) getRequests(context.Context, *core.Request) (any, error) {
+	all := append(w.platform.Requests(), w.cloud.Requests()...)
+	slices.SortStableFunc(all, func(a, b testkit.Exchange) int { return a.Time.Compare(b.Time) })
 	list := []exchange{}
-	for _, e := range w.platform.Requests() {
+	for _, e := range all {
 		list = append(list, exchange{
-			Seq: e.Seq, Call: e.Call, Time: e.Time.UTC(), TookMicros: e.Took.Microseconds(), Method: e.Method, Path: e.Path, Query: e.Query, Body: e.Body,
-			Canonical: e.Canonical, Status: e.Status, Answer: e.Answer, Err: e.Err, AppID: e.AppID, OutTradeNo: e.OutTradeNo, Faults: e.Faults,
+			Peer: e.Peer, Seq: e.Seq, Call: e.Call, Time: e.Time.UTC(), TookMicros: e.Took.Microseconds(), Method: e.Method, Path: e.Path, Query: e.Query, Body: e.Body,
+			Canonical: e.Canonical, Status: e.Status, Answer: e.Answer, Err: e.Err, AppID: e.AppID, OutTradeNo: e.OutTradeNo, OutOrderNo: e.OutOrderNo, DeviceID: e.DeviceID, Faults: e.Faults,
 		})
 	}
 	return list, nil

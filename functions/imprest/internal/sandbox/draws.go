@@ -42,9 +42,9 @@ func (d *draws) number(name string, n int) int {
 	return rand.New(rand.NewChaCha8(d.of(name))).IntN(n)
 }
 
-// platformSeed is the seed of the fake platform's ids.
-func (d *draws) platformSeed() uint64 {
-	sum := d.of("platform")
+// seedOf is the seed of a fake's ids.
+func (d *draws) seedOf(fake string) uint64 {
+	sum := d.of(fake)
 	return max(binary.BigEndian.Uint64(sum[:8]), 1) // 0 would be a random one
 }
 

@@ -14,8 +14,11 @@ import (
 	"github.com/imprest-go/imprest/core/callback"
 	"github.com/imprest-go/imprest/core/journal"
 	"github.com/imprest-go/imprest/core/login"
+	"github.com/imprest-go/imprest/core/mall"
 	"github.com/imprest-go/imprest/core/purchase"
 	"github.com/imprest-go/imprest/core/vvchat"
+	"github.com/imprest-go/imprest/core/wechat"
+	"github.com/imprest-go/imprest/testkit"
 )
 
 // merchant is one life of the shop's server: everything that a crash takes
@@ -23,6 +26,9 @@ import (
 type merchant struct {
 	store *seamStore
 	login *login.Login
+	mall  *mall.Client
+	voip  *mall.VoIP
+	codes *purchase.Codes
 	// Three services on one journal, since each draws from chances of its
 	// own: when a sweep happens to run must not change the id of a purchase.
 	shop, callbacks, sweeper *purchase.Service
@@ -31,6 +37,16 @@ type merchant struct {
 	// replaced is closed when the next life has begun.
 	replaced chan struct{}
 }
+
+// Short, since everything that a step calls is on this machine: what the end of
+// the process broke off is taken up again at once.
+const (
+	stepLease = 2 * time.Second
+	inFlight  = 5 * time.Second
+)
+
+// refundCap is the most that the sandbox pays back in a day: 5,000 yuan.
+const refundCap core.Fen = 500_000
 
 // newMerchant builds a merchant on a journal.
 func (w *world) newMerchant(inner journal.Store) (*merchant, error) {
@@ -51,13 +67,21 @@ func (w *world) newMerchant(inner journal.Store) (*merchant, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := m.reachCloud(w); err != nil {
+		return nil, err
+	}
+	deliverer, err := m.deliverer(w)
+	if err != nil {
+		return nil, err
+	}
 	for name, service := range map[string]**purchase.Service{"shop": &m.shop, "callbacks": &m.callbacks, "sweeper": &m.sweeper} {
 		*service, err = purchase.New(purchase.Config{
-			Store: m.store, Platform: client, Catalog: catalog(), NotifyURL: w.base + "/callbacks/payment",
-			Deliverer: &counter{store: m.store, plan: w.plan, told: w.delivered},
-			// Short, since everything that a step calls is on this machine: what
-			// the end of the process broke off is taken up again at once.
-			Lease: 2 * time.Second, InFlight: 5 * time.Second,
+			Store: m.store, Platform: client, Catalog: w.catalog(m.mall), NotifyURL: w.base + "/callbacks/payment",
+			Deliverer: deliverer,
+			Refunds: &purchase.Refunds{
+				Payer: client, OutOpenID: account.OutOpenID, NotifyURL: w.base + "/callbacks/payout", DailyCap: refundCap, Within: time.Hour,
+			},
+			Lease: stepLease, InFlight: inFlight,
 			Now: w.clock.Now, Rand: w.draws.reader(name), Logger: w.log,
 		})
 		if err != nil {
@@ -70,6 +94,36 @@ func (w *world) newMerchant(inner journal.Store) (*merchant, error) {
 	}
 	m.handler = nethttp.Config{Logger: w.log}.Wrap(m.mortal(routes))
 	return m, nil
+}
+
+// reachCloud makes what asks Tuya and WeChat.
+func (m *merchant) reachCloud(w *world) error {
+	relay, err := mall.NewAction(mall.ActionConfig{URL: w.cloudBase + "/action", HTTPClient: w.outbound})
+	if err != nil {
+		return err
+	}
+	if m.mall, err = mall.New(mall.Config{Transport: relay}); err != nil {
+		return err
+	}
+	app := testkit.TestWeChatApp()
+	tickets, err := wechat.New(wechat.Config{AppID: app.AppID, Secret: app.Secret, BaseURL: w.cloudBase + "/wechat", HTTPClient: w.outbound, Now: w.clock.Now})
+	if err != nil {
+		return err
+	}
+	m.voip, err = mall.NewVoIP(mall.VoIPConfig{Mall: m.mall, Tickets: tickets, Now: w.clock.Now})
+	return err
+}
+
+func (m *merchant) deliverer(w *world) (*goods, error) {
+	var err error
+	if m.codes, err = purchase.NewCodes(purchase.CodesConfig{Store: m.store, Now: w.clock.Now, Logger: w.log}); err != nil {
+		return nil, err
+	}
+	redeemer, err := purchase.NewRedeemer(purchase.RedeemerConfig{Store: m.store, Codes: m.codes, Mall: m.mall, InFlight: inFlight, Now: w.clock.Now})
+	if err != nil {
+		return nil, err
+	}
+	return &goods{w: w, m: m, redeemer: redeemer, counter: &counter{store: m.store, plan: w.plan, told: w.delivered}}, nil
 }
 
 // mortal keeps a dead merchant from answering: the connection breaks off, as
@@ -96,7 +150,7 @@ func (m *merchant) routes(w *world) (core.Routes, error) {
 	if err != nil {
 		return nil, err
 	}
-	payout, err := callback.Payout(callback.PayoutConfig{Apps: apps, Sink: &payoutSink{store: m.store, logger: w.log}, AllowWeakKey: true, Logger: w.log})
+	payout, err := callback.Payout(callback.PayoutConfig{Apps: apps, Sink: &payoutSink{store: m.store, refunds: m.callbacks, logger: w.log}, AllowWeakKey: true, Logger: w.log})
 	if err != nil {
 		return nil, err
 	}
@@ -107,8 +161,11 @@ func (m *merchant) routes(w *world) (core.Routes, error) {
 	for pattern, handler := range w.shopRoutes(m) {
 		routes[pattern] = handler
 	}
+	for pattern, handler := range w.deviceRoutes(m) {
+		routes[pattern] = handler
+	}
 	routes["/callbacks/payment"] = w.watchPayments(payment)
-	routes["/callbacks/payout"] = payout
+	routes["/callbacks/payout"] = w.watchPayouts(payout)
 	routes["GET /healthz"] = core.HandlerFunc(m.health)
 	return routes, nil
 }

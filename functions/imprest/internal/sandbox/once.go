@@ -16,6 +16,7 @@ import (
 
 	"github.com/imprest-go/imprest/core"
 	"github.com/imprest-go/imprest/core/login"
+	"github.com/imprest-go/imprest/core/mall"
 	"github.com/imprest-go/imprest/core/purchase"
 	"github.com/imprest-go/imprest/testkit"
 )
@@ -30,9 +31,14 @@ const onceLimit = 30 * time.Second
 func (w *world) once(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, onceLimit, fmt.Errorf("the run did not come to an end within %v", onceLimit))
 	defer cancel()
-	id, err := w.buy(ctx)
+	b := newBrowser(w.base)
+	defer b.client.CloseIdleConnections()
+	id, err := w.buy(ctx, b)
 	if err == nil {
 		err = w.untilSettled(ctx, id)
+	}
+	if err == nil {
+		err = w.authorize(ctx, b, id)
 	}
 	if err == nil {
 		err = w.verify(ctx, id)
@@ -107,9 +113,7 @@ func (p page) want(what string, status int) error {
 }
 
 // buy walks from the login to the payment, and returns the purchase's id.
-func (w *world) buy(ctx context.Context) (id string, err error) {
-	b := newBrowser(w.base)
-	defer b.client.CloseIdleConnections()
+func (w *world) buy(ctx context.Context, b *browser) (id string, err error) {
 	if err := w.logIn(ctx, b); err != nil {
 		return "", err
 	}
@@ -242,13 +246,77 @@ func (w *world) untilSettled(ctx context.Context, id string) error {
 		if err != nil {
 			return err
 		}
-		if (p.State == purchase.Delivered || p.State == purchase.Attention) && w.notified() {
+		if settled(p.State) && w.notified() {
 			return nil
 		}
 		if err := w.moveOn(ctx, id); err != nil {
 			return fmt.Errorf("the purchase is %s: %w", p.State, err)
 		}
 	}
+}
+
+// settled reports whether nothing happens to a purchase by itself any more.
+func settled(s purchase.State) bool {
+	return s == purchase.Delivered || s == purchase.Refunded || s == purchase.Attention
+}
+
+// authorize lets the device call its user, if calls were granted: the
+// merchant's server prepares it, the user answers in the mini program, and the
+// server tells the cloud.
+func (w *world) authorize(ctx context.Context, b *browser, id string) error {
+	p, err := w.purchase(ctx, id)
+	if err != nil || p.DeliveredAt.IsZero() {
+		return err
+	}
+	service, deviceID, _ := strings.Cut(p.OfferID, "@")
+	if service != voip1y {
+		return nil
+	}
+	path := b.base + "/devices/" + deviceID + "/voip"
+	answer, err := b.send(ctx, http.MethodPost, path, "application/json", "{}", false)
+	if err != nil {
+		return fmt.Errorf("authorization: %w", err)
+	}
+	var asked mall.DeviceVoIP
+	if err := errors.Join(answer.want("authorization: the ticket", http.StatusOK), json.Unmarshal(answer.body, &asked)); err != nil {
+		return err
+	}
+	screen, err := b.get(ctx, miniProgramLink(w.cloudBase, asked, b.base+"/?device="+deviceID))
+	if err != nil {
+		return fmt.Errorf("authorization: %w", err)
+	}
+	if err := screen.want("the mini program", http.StatusOK); err != nil {
+		return err
+	}
+	button := "allow"
+	if w.plan.strikes(callsRefused, id) {
+		button = "refuse"
+	}
+	said, err := b.press(ctx, screen.url, button, false)
+	if err != nil {
+		return fmt.Errorf("authorization: %w", err)
+	}
+	back, err := url.Parse(said.location)
+	if err := errors.Join(err, said.want("the mini program", http.StatusSeeOther)); err != nil {
+		return err
+	}
+	calls := back.Query().Get("calls")
+	w.out.step("mini_program", "%s: calls from %s are %s", "wx.requestDeviceVoIP", asked.DeviceName, calls)
+	for try := 1; ; try++ {
+		saved, err := b.send(ctx, http.MethodPost, path+"/authorization", "application/json", fmt.Sprintf(`{"granted":%t}`, calls == "allowed"), false)
+		if err != nil {
+			return fmt.Errorf("authorization: %w", err)
+		}
+		if saved.status == http.StatusOK {
+			break
+		}
+		if try == 3 || saved.status != http.StatusServiceUnavailable {
+			return saved.want("authorization", http.StatusOK)
+		}
+		w.out.trouble("authorization", "answered %d: the page says it again", saved.status)
+	}
+	w.out.step("authorization", "the cloud knows that calls are %s", calls)
+	return nil
 }
 
 // notified reports whether the platform has no news left for the merchant.

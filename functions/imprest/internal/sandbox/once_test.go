@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/imprest-go/imprest/core"
+	"github.com/imprest-go/imprest/core/mall"
 	"github.com/imprest-go/imprest/core/purchase"
 	"github.com/imprest-go/imprest/testkit"
 )
@@ -43,7 +44,8 @@ func TestOnceShowsEachStepThenThePurchase(t *testing.T) {
 	for _, match := range order.FindAllStringSubmatch(steps, -1) {
 		names = append(names, match[1])
 	}
-	assert.Equal(t, []string{"login", "offer", "order", "imprest_code", "payment", "notification", "commit", "delivery", "answer", "check"}, names)
+	assert.Equal(t, []string{"login", "offer", "cloud", "order", "imprest_code", "payment", "notification", "commit",
+		"cloud", "cloud", "delivery", "answer", "cloud", "wechat", "wechat", "mini_program", "cloud", "cloud", "authorization", "check"}, names)
 	assert.Contains(t, steps, `"state":"delivered"`)
 	assert.Contains(t, steps, "sqlite:"+file)
 	assert.NotContains(t, steps, "\x1b", "no colours where there is no terminal")
@@ -61,6 +63,10 @@ func TestOnceEndsAsEachFaultImplies(t *testing.T) {
 			case surplus:
 				want = purchase.Attention
 				assert.Len(t, p.Surplus, 1)
+			case redeemLost, codeUsed, refundFailed:
+				want = purchase.Attention
+			case cloudDown, refundUnheard:
+				want = purchase.Refunded
 			case dropCallback, "delay-callback":
 				by = purchase.ByQuery
 			}
@@ -74,10 +80,10 @@ func TestOnceEndsAsEachFaultImplies(t *testing.T) {
 // TestOnceUnderPairsOfFaults runs every pair, on the journal that takes less
 // time, and all faults at once.
 func TestOnceUnderPairsOfFaults(t *testing.T) {
-	list := FaultList()
+	list := faults()
 	for i, first := range list {
 		for j, second := range list[i+1:] {
-			if testing.Short() && (i+j)%7 != 0 {
+			if testing.Short() && (i+j)%7 != 0 || clash(first, second) != "" {
 				continue
 			}
 			names := []string{second.Name, first.Name}
@@ -89,7 +95,9 @@ func TestOnceUnderPairsOfFaults(t *testing.T) {
 	}
 	var all []string
 	for _, fault := range list {
-		all = append(all, fault.Name)
+		if !fault.fate && fault.Name != callsRefused || fault.Name == deliverLost {
+			all = append(all, fault.Name)
+		}
 	}
 	t.Run("all", func(t *testing.T) {
 		t.Parallel()
@@ -141,7 +149,9 @@ func TestOnceLeavesNoSecretAndNoQuarrelBehind(t *testing.T) {
 	var logged bytes.Buffer
 	logger := slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	steps, _ := runOnce(t, Config{Logger: logger, Faults: []string{"duplicate", crash}})
-	testkit.RequireNoSecret(t, steps+logged.String(), testkit.TestAccount().AppKey)
+	// The documented app_key stands in these two by chance.
+	numbers := strings.NewReplacer(testkit.TestWeChatApp().AppID, "", testkit.TestDoorbell().Capabilities[mall.CapabilityVoIP].WechatMPOid, "")
+	testkit.RequireNoSecret(t, numbers.Replace(steps+logged.String()), testkit.TestAccount().AppKey, testkit.TestWeChatApp().Secret)
 }
 
 func TestOnceEndsWithItsContext(t *testing.T) {
@@ -159,9 +169,16 @@ func TestVerifyFindsWhatIsBroken(t *testing.T) {
 		"granted twice": {func(t *testing.T, w *world, id string) {
 			p, err := w.purchase(t.Context(), id)
 			require.NoError(t, err)
-			m := w.current.Load()
-			require.NoError(t, (&counter{store: m.store, plan: w.plan, told: w.delivered}).Deliver(t.Context(), p))
-		}, "granted 2 times"},
+			var what purchase.Redemption
+			require.NoError(t, json.Unmarshal(p.Data, &what))
+			require.NoError(t, w.current.Load().mall.ExchangeCode(t.Context(), householder(), mall.ExchangeCodeParams{
+				DeviceID: what.DeviceID, CatalogCode: what.CatalogCode, HomeID: what.HomeID, Name: what.Name, UUID: what.UUID,
+				Code: core.NewSecret(w.cloud.NewCodes(what.CatalogCode, 1)[0]),
+			}))
+		}, "2 exchange codes are used"},
+		"a device that must not call": {func(_ *testing.T, w *world, _ string) {
+			w.cloud.SetDeviceVoIP(householder().UserID, testkit.TestDoorbell().ID, false)
+		}, "WeChat says that the device may call: false"},
 		"acknowledged early": {func(_ *testing.T, w *world, _ string) { w.watch.acknowledged("another") }, "acknowledged too early"},
 		"a version is missing": {func(_ *testing.T, w *world, id string) {
 			w.watch.mu.Lock()
@@ -188,8 +205,12 @@ func TestVerifyFindsWhatIsBroken(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := startWorld(t, Config{Once: true})
-			id := buyOne(t, w)
+			b := newBrowser(w.base)
+			defer b.client.CloseIdleConnections()
+			id, err := w.buy(t.Context(), b)
+			require.NoError(t, err)
 			require.NoError(t, w.untilSettled(t.Context(), id))
+			require.NoError(t, w.authorize(t.Context(), b, id))
 			require.NoError(t, w.verify(t.Context(), id))
 			c.plant(t, w, id)
 			require.ErrorContains(t, w.verify(t.Context(), id), c.says)
@@ -224,7 +245,7 @@ func TestFaultListIsTheOnePlace(t *testing.T) {
 		assert.False(t, seen[fault.Name], fault.Name)
 		seen[fault.Name] = true
 	}
-	for _, name := range []string{"duplicate", "reorder", "drop-callback", "slow", "token-expired", "crash-after-commit"} {
+	for _, name := range []string{"duplicate", "reorder", "drop-callback", "slow", "token-expired", "crash-after-commit", "cloud-5xx", "cloud-permanent"} {
 		assert.True(t, seen[name], name)
 	}
 }

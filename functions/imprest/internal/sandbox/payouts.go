@@ -3,6 +3,7 @@ package sandbox
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -30,21 +31,23 @@ type payout struct {
 	AgentpayNo string `json:"agentpay_no,omitempty"`
 }
 
-// payoutSink takes payout notices: it implements callback.PayoutSink. Money
+// payoutSink takes payout notices: it implements callback.PayoutSink. A refund's
+// is for the purchase; of those that the control API put on record, money
 // that moved stays moved, so done is final. A notice carries no amount, so the
 // out_order_no and the app are all that binds it.
 type payoutSink struct {
-	store  journal.Store
-	logger *slog.Logger
+	store   journal.Store
+	refunds callback.PayoutSink
+	logger  *slog.Logger
 }
 
 // Payout implements callback.PayoutSink.
 func (s *payoutSink) Payout(ctx context.Context, n callback.PayoutNotice) error {
 	var p payout
-	return edit(ctx, s.store, payoutPrefix+n.OutOrderNo, &p, func(exists bool) error {
+	err := edit(ctx, s.store, payoutPrefix+n.OutOrderNo, &p, func(exists bool) error {
 		switch {
 		case !exists:
-			return core.Mismatch("sandbox.Payout", "there is no payout with this out_order_no")
+			return journal.ErrNotFound
 		case p.AppID != n.AppID:
 			return core.Mismatch("sandbox.Payout", "the app_id is not the payout's")
 		}
@@ -71,6 +74,10 @@ func (s *payoutSink) Payout(ctx context.Context, n callback.PayoutNotice) error 
 		s.logger.InfoContext(ctx, "a payout notice that decides nothing", about...)
 		return errUnchanged
 	})
+	if errors.Is(err, journal.ErrNotFound) {
+		return s.refunds.Payout(ctx, n)
+	}
+	return err
 }
 
 // importPayout puts a pending payout on record. One that is there already is

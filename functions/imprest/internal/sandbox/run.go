@@ -68,6 +68,7 @@ func (w *world) serve(parent context.Context, work func(context.Context) error) 
 		start(serving, w.serveOn(ln, http.HandlerFunc(w.serveMerchant)))
 	}
 	start(serving, w.serveOn(w.platformListener, w.platformHandler()))
+	start(serving, w.serveOn(w.cloudListener, w.cloudHandler()))
 	start(ctx, w.reviveLoop)
 	start(ctx, func(ctx context.Context) error {
 		if err := work(ctx); err != nil {
@@ -77,6 +78,7 @@ func (w *world) serve(parent context.Context, work func(context.Context) error) 
 	})
 	<-ctx.Done()
 	w.platform.Close()
+	w.cloud.Close()
 	w.outbound.CloseIdleConnections()
 	stop()
 	running.Wait()
@@ -205,6 +207,7 @@ func (w *world) greet() {
 		w.out.pair("shop", w.base+"/")
 		w.out.pair("phone", w.platformBase+"/phone")
 		w.out.pair("platform", fmt.Sprintf("%s  app_id %s, app_key %s, store_no %s", w.platformBase, account.AppID, account.AppKey.Reveal(), account.StoreNo))
+		w.out.pair("cloud", w.cloudBase)
 		if w.local {
 			w.out.pair("control", w.base+"/_sandbox")
 		} else {

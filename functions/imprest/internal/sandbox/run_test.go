@@ -33,9 +33,12 @@ func TestRunNamesTheFlagThatIsWrong(t *testing.T) {
 		{Config{Addr: "8700"}, "--addr: "},
 		{Config{PlatformAddr: "nowhere"}, "--platform-addr: "},
 		{Config{PlatformAddr: "0.0.0.0:0"}, "--platform-addr: "},
+		{Config{CloudAddr: "0.0.0.0:0"}, "--cloud-addr: "},
+		{Config{Faults: []string{cloudDown, deliverLost}}, "both decide"},
+		{Config{Faults: []string{callsRefused, redeemLost}}, "calls-refused strikes what was granted, and redeem-lost"},
 		{Config{PlatformAddr: "192.0.2.1:0"}, "--platform-addr: "},
 		{Config{PlatformAddr: ":0"}, "--platform-addr: "},
-		{Config{CloudAddr: "127.0.0.1:8702"}, "--cloud-addr: "},
+		{Config{CloudAddr: "nowhere"}, "--cloud-addr: "},
 		{Config{Faults: []string{"slow", "sloow"}}, `--faults: there is no "sloow"`},
 		{Config{Journal: "sqlite:"}, "--journal: "},
 		{Config{Journal: "sqlite:" + foreign}, "--journal: "},
@@ -57,7 +60,7 @@ func TestRunSaysWhatIsTaken(t *testing.T) {
 	require.NoError(t, err)
 	defer taken.Close()
 	addr := taken.Addr().String()
-	for _, cfg := range []Config{{Addr: addr}, {PlatformAddr: addr}} {
+	for _, cfg := range []Config{{Addr: addr}, {PlatformAddr: addr}, {CloudAddr: addr}} {
 		cfg.Once, cfg.Journal = true, "memory"
 		err := Run(t.Context(), cfg)
 		require.ErrorContains(t, err, addr)
@@ -90,7 +93,7 @@ func TestRunServesUntilItsContextEnds(t *testing.T) {
 	var out syncBuffer
 	ended := make(chan error, 1)
 	go func() {
-		ended <- Run(ctx, Config{Addr: freePort, PlatformAddr: freePort, Out: &out, Faults: []string{"duplicate"}})
+		ended <- Run(ctx, Config{Addr: freePort, PlatformAddr: freePort, CloudAddr: freePort, Out: &out, Faults: []string{"duplicate"}})
 	}()
 	require.Eventually(t, func() bool { return strings.Contains(out.String(), "Ctrl-C") }, 10*time.Second, time.Millisecond)
 	shown := out.String()
@@ -137,9 +140,9 @@ func TestServedFaults(t *testing.T) {
 					p, err := w.purchase(t.Context(), bought.ID)
 					return err == nil && p.State == purchase.Delivered
 				}, 20*time.Second, 50*time.Millisecond)
-				times, err := delivered(t.Context(), w.current.Load().store, bought.ID)
+				all, err := deliveries(t.Context(), w.current.Load().store)
 				require.NoError(t, err)
-				assert.Equal(t, 1, times)
+				assert.Equal(t, 1, all[bought.ID])
 			}
 		})
 	}
@@ -172,7 +175,7 @@ func TestDrawsAreTheSeeds(t *testing.T) {
 	assert.NotEqual(t, read(a, "shop"), read(newDraws(7, 2), "shop"), "the next run on a journal")
 	assert.NotEqual(t, read(newDraws(8, 1), "shop"), read(newDraws(7, 1), "shop"))
 	assert.Equal(t, newDraws(7, 1).number("x", 1000), newDraws(7, 1).number("x", 1000))
-	assert.NotZero(t, newDraws(0, 0).platformSeed())
+	assert.NotZero(t, newDraws(0, 0).seedOf("platform"))
 }
 
 func TestAddresses(t *testing.T) {

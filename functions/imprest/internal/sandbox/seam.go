@@ -127,5 +127,8 @@ func (s *seamStore) List(ctx context.Context, prefix, after string, limit int) (
 		return nil, err
 	}
 	defer s.leave()
+	if strings.HasPrefix(prefix, "codes/") && s.plan.stockLocked() {
+		return nil, nil
+	}
 	return s.inner.List(ctx, prefix, after, limit)
 }

@@ -18,12 +18,15 @@ import (
 var files embed.FS
 
 // shopPages are the merchant's pages.
-type shopPages struct{ shop, control *template.Template }
+type shopPages struct{ shop, control, miniProgram *template.Template }
 
 func parsePages() (shopPages, error) {
 	var p shopPages
 	var err error
 	if p.shop, err = template.ParseFS(files, "pages/shop.html"); err != nil {
+		return p, err
+	}
+	if p.miniProgram, err = template.ParseFS(files, "pages/miniprogram.html"); err != nil {
 		return p, err
 	}
 	p.control, err = template.ParseFS(files, "pages/control.html")
@@ -153,18 +156,20 @@ type shopView struct {
 }
 
 type offerCard struct {
-	ID, Name, About, Price string
-	Fen                    core.Fen
+	ID, Name, Device, About, Price string
+	Fen                            core.Fen
 }
 
 type scriptView struct {
-	SignedIn  bool              `json:"signedIn"`
-	Purchases []purchase.View   `json:"purchases"`
-	Names     map[string]string `json:"names"`
-	Pay       string            `json:"pay"`
-	Base      string            `json:"base"`
-	States    map[string]string `json:"states"`
-	Words     map[string]string `json:"words"`
+	SignedIn  bool            `json:"signedIn"`
+	Purchases []purchase.View `json:"purchases"`
+	// MiniProgram is where a user lets a device call him.
+	MiniProgram string            `json:"miniProgram"`
+	Names       map[string]string `json:"names"`
+	Pay         string            `json:"pay"`
+	Base        string            `json:"base"`
+	States      map[string]string `json:"states"`
+	Words       map[string]string `json:"words"`
 }
 
 // shopPage shows the shop, with a notice if there is one.
@@ -183,12 +188,12 @@ func (w *world) shopPage(ctx context.Context, m *merchant, r *core.Request, stat
 	}
 	names := map[string]string{}
 	for _, o := range offers() {
-		card := offerCard{ID: o.ID, Name: words.Names[o.ID], About: words.Abouts[o.ID], Price: "¥" + o.Price.Yuan(), Fen: o.Price}
+		card := offerCard{ID: o.ID, Name: words.Names[o.Service], Device: o.Device.Name, About: words.Abouts[o.Service], Price: "¥" + o.Price.Yuan(), Fen: o.Price}
 		view.Offers = append(view.Offers, card)
-		names[o.ID] = card.Name
+		names[o.ID] = card.Name + " · " + card.Device
 	}
 	view.Script.SignedIn, view.Script.Names = view.SignedIn, names
-	view.Script.Pay, view.Script.Base = w.platformBase+"/phone/pay", w.base
+	view.Script.Pay, view.Script.Base, view.Script.MiniProgram = w.platformBase+"/phone/pay", w.base, w.cloudBase+"/miniprogram"
 	view.Script.States, view.Script.Words = words.States, words.Script
 	var body bytes.Buffer
 	if err := w.pages.shop.Execute(&body, view); err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/imprest-go/imprest/core/purchase"
+	"github.com/imprest-go/imprest/testkit"
 )
 
 func newRecorder() *httptest.ResponseRecorder { return httptest.NewRecorder() }
@@ -70,7 +71,8 @@ func TestShopBuyingAsABrowserDoes(t *testing.T) {
 			assert.Contains(t, button["aria-label"], "购买", "a button says what it buys")
 		}
 	}
-	assert.Equal(t, []string{"doorbell-voip-1y", "cloud-storage-30d", "camera-data-1g"}, offered)
+	doorbell := testkit.TestDoorbell().ID
+	assert.Equal(t, []string{"voip-1y@" + doorbell, "storage-30d@" + doorbell, "storage-30d@" + testkit.TestCamera().ID}, offered)
 	assert.Contains(t, string(page.body), "小明")
 	assert.Contains(t, string(page.body), "¥36.00")
 
@@ -114,10 +116,13 @@ func TestShopPriceIsTheCatalogs(t *testing.T) {
 	b := newBrowser(w.base)
 	defer b.client.CloseIdleConnections()
 	require.NoError(t, w.logIn(t.Context(), b))
+	doorbell, camera := testkit.TestDoorbell().ID, testkit.TestCamera().ID
 	for body, want := range map[string]int{
-		`{"offer":"doorbell-voip-1y","price":1}`: http.StatusConflict,
-		`{"offer":"nothing","price":1}`:          http.StatusNotFound,
-		`{"offer":"doorbell-voip-1y"}`:           http.StatusBadRequest,
+		`{"offer":"voip-1y@` + doorbell + `","price":1}`:  http.StatusConflict,
+		`{"offer":"nothing","price":1}`:                   http.StatusNotFound,
+		`{"offer":"voip-1y@nobodys","price":3600}`:        http.StatusNotFound,
+		`{"offer":"voip-1y@` + camera + `","price":3600}`: http.StatusNotFound, // it cannot call anybody
+		`{"offer":"voip-1y@` + doorbell + `"}`:            http.StatusBadRequest,
 	} {
 		got, err := b.send(t.Context(), http.MethodPost, w.base+"/purchases", "application/json", body, false)
 		require.NoError(t, err)
@@ -217,7 +222,7 @@ func TestShopWordsAreComplete(t *testing.T) {
 		assert.NotEmpty(t, shopEnglish().States[string(state)], state)
 	}
 	for _, o := range offers() {
-		assert.NotEmpty(t, shopEnglish().Names[o.ID], o.ID)
-		assert.NotEmpty(t, shopEnglish().Abouts[o.ID], o.ID)
+		assert.NotEmpty(t, shopEnglish().Names[o.Service], o.Service)
+		assert.NotEmpty(t, shopEnglish().Abouts[o.Service], o.Service)
 	}
 }

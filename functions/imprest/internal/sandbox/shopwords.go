@@ -11,12 +11,12 @@ type shopWords struct {
 
 	Shop, Tagline, Lead             string
 	LogIn, LogOut, LogInToBuy, Buy  string
-	Offers, Purchases               string
+	Offers, Purchases, Devices      string
 	NeedsScript, OpenPhone, Control string
 	Sandbox                         string
 	LoginRefused, LoginFailed       string
 
-	// Names and Abouts are of the offers, by id.
+	// Names and Abouts are of the services, by name.
 	Names, Abouts map[string]string
 	// States says what each state of a purchase is called.
 	States map[string]string
@@ -42,18 +42,17 @@ func shopEnglish() shopWords {
 		Shop: merchantName, Tagline: "Services for your devices",
 		Lead:  "Pay in VVChat; what you buy is granted to your device at once.",
 		LogIn: "Log in", LogOut: "Log out", LogInToBuy: "Log in to buy", Buy: "Buy",
-		Offers: "Offers", Purchases: "Your purchases",
+		Offers: "Offers", Purchases: "Your purchases", Devices: "Your devices",
 		NeedsScript: "Buying needs JavaScript.", OpenPhone: "The phone", Control: "Control API",
 		Sandbox:      "A sandbox: the platform and the phone are fakes, and no real money moves.",
 		LoginRefused: "You did not allow the login. You can look around, and log in when you like.",
 		LoginFailed:  "The login did not work out. Please log in again.",
 		Names: map[string]string{
-			"doorbell-voip-1y": "Doorbell calls in WeChat", "cloud-storage-30d": "Cloud storage", "camera-data-1g": "Camera data",
+			voip1y: "Calls in WeChat", storage30d: "Cloud storage",
 		},
 		Abouts: map[string]string{
-			"doorbell-voip-1y":  "A press on the bell rings in WeChat. For one year.",
-			"cloud-storage-30d": "Recordings are kept and can be played for 30 days.",
-			"camera-data-1g":    "1 GB of mobile data for one camera.",
+			voip1y:     "A press on the bell rings in WeChat. For one year.",
+			storage30d: "Recordings are kept for 7 days and can be played. For 30 days.",
 		},
 		States: map[string]string{
 			"ordering": "Ordering", "unpaid": "Waiting for payment", "paid": "Paid", "delivering": "Being granted",
@@ -64,7 +63,9 @@ func shopEnglish() shopWords {
 			"pay": "Pay on the phone", "none": "Nothing yet. What you buy appears here, and follows its state by itself.",
 			"cancelled": "You cancelled the payment. The order can still be paid.", "priceChanged": "The price has changed. Please look again.",
 			"failed": "That did not work. Please try again.", "ordered": "Ordered", "paid": "Paid", "delivered": "Delivered",
-			"orderNo": "Order no.", "offline": "The shop does not answer. Trying again…",
+			"until": "until", "noServices": "No services yet.", "allowCalls": "Let it call me", "callsAllowed": "It may call you in WeChat.",
+			"callsRefused": "You do not let it call you.", "callsUnknown": "It may not call you yet.", "noTicket": "The device cannot be asked for now. Please try again.",
+			"refunded": "Refunded", "orderNo": "Order no.", "offline": "The shop does not answer. Trying again…",
 		},
 	}
 }
@@ -75,18 +76,17 @@ func shopChinese() shopWords {
 		Shop: merchantName, Tagline: "设备增值服务",
 		Lead:  "使用 VVChat 支付，购买后立即为设备开通。",
 		LogIn: "登录", LogOut: "退出登录", LogInToBuy: "登录后购买", Buy: "购买",
-		Offers: "商品", Purchases: "我的订单",
+		Offers: "商品", Purchases: "我的订单", Devices: "我的设备",
 		NeedsScript: "购买需要启用 JavaScript。", OpenPhone: "模拟手机", Control: "控制接口",
 		Sandbox:      "沙箱环境：平台和手机均为模拟，不涉及真实资金。",
 		LoginRefused: "你没有同意授权。可以先浏览，需要时再登录。",
 		LoginFailed:  "登录没有成功，请重新登录。",
 		Names: map[string]string{
-			"doorbell-voip-1y": "门铃微信通话", "cloud-storage-30d": "云存储", "camera-data-1g": "摄像机流量",
+			voip1y: "微信通话", storage30d: "云存储",
 		},
 		Abouts: map[string]string{
-			"doorbell-voip-1y":  "有人按铃，微信直接接听。有效期 1 年。",
-			"cloud-storage-30d": "录像云端保存，30 天内随时回看。",
-			"camera-data-1g":    "单台摄像机 1 GB 移动流量。",
+			voip1y:     "有人按铃，微信直接接听。有效期 1 年。",
+			storage30d: "录像云端保存 7 天，随时回看。有效期 30 天。",
 		},
 		States: map[string]string{
 			"ordering": "下单中", "unpaid": "待支付", "paid": "已支付", "delivering": "开通中",
@@ -97,7 +97,9 @@ func shopChinese() shopWords {
 			"pay": "去手机支付", "none": "暂无订单。购买后会显示在这里，状态自动更新。",
 			"cancelled": "你取消了支付，订单仍可继续支付。", "priceChanged": "价格已变动，请重新确认。",
 			"failed": "操作没有成功，请重试。", "ordered": "已下单", "paid": "已支付", "delivered": "已开通",
-			"orderNo": "订单号", "offline": "商店没有响应，正在重试…",
+			"until": "有效期至", "noServices": "尚未开通服务。", "allowCalls": "允许呼叫我", "callsAllowed": "已允许通过微信呼叫你。",
+			"callsRefused": "你未允许该设备呼叫你。", "callsUnknown": "尚未授权呼叫。", "noTicket": "暂时无法授权，请重试。",
+			"refunded": "已退款", "orderNo": "订单号", "offline": "商店没有响应，正在重试…",
 		},
 	}
 }

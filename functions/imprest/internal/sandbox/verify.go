@@ -2,10 +2,12 @@ package sandbox
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/imprest-go/imprest/core/purchase"
 	"github.com/imprest-go/imprest/testkit"
@@ -14,12 +16,24 @@ import (
 // end is how a run is to end.
 type end struct {
 	state    purchase.State
-	payments int // that the platform took for the order
+	payments int  // that the platform took for the order
+	granted  bool // the service is on the device, by one code
+	refunded bool // the money went back
+	calls    bool // the device may call its user
 }
 
 // implied returns the end that the faults of a run imply.
 func (p *plan) implied() end {
-	e := end{state: purchase.Delivered, payments: 1}
+	e := end{state: purchase.Delivered, payments: 1, granted: true}
+	switch {
+	case p.has(cloudDown), p.has(refundUnheard):
+		e.state, e.granted, e.refunded = purchase.Refunded, false, true
+	case p.has(refundFailed):
+		e.state, e.granted, e.refunded = purchase.Attention, false, true
+	case p.has(redeemLost), p.has(codeUsed):
+		e.state, e.granted = purchase.Attention, false
+	}
+	e.calls = e.granted && !p.has(callsRefused)
 	if p.has(surplus) {
 		e.payments = 2
 		if !p.has(dropCallback) { // else nobody ever tells of the second payment
@@ -49,7 +63,9 @@ func (w *world) verify(ctx context.Context, id string) error {
 			return nil
 		}},
 		{"every fault struck", w.allStruck},
-		{"what was paid is granted, once", func() error { return w.grantedOnce(ctx, id) }},
+		{"what was paid is granted once, or not at all", func() error { return w.grantedOnce(p, want.granted) }},
+		{"what was not granted is paid back, once, or a person knows", func() error { return w.paidBack(p, want.refunded) }},
+		{"the device calls who allowed it", func() error { return w.callable(p, want) }},
 		{"one order, paid as often as it was", func() error { return w.booked(id, want.payments) }},
 		{"the payment on record is the platform's", func() error { return w.genuine(ctx, p) }},
 		{"versions grow by one, by the table's steps", func() error { return legal(w.watch.history(id)) }},
@@ -90,17 +106,46 @@ func (w *world) allStruck() error {
 	return nil
 }
 
-func (w *world) grantedOnce(ctx context.Context, id string) error {
-	m, err := w.alive(ctx)
-	if err != nil {
+// grantedOnce holds the purchase against the cloud: one code, and one service
+// of one period.
+func (w *world) grantedOnce(p purchase.Purchase, granted bool) error {
+	var what purchase.Redemption
+	if err := json.Unmarshal(p.Data, &what); err != nil {
 		return err
 	}
-	all, err := deliveries(ctx, m.store)
-	if err != nil {
-		return err
+	used, services := 0, 0
+	for _, code := range w.cloud.Codes() {
+		if code.IsUsed() {
+			used++
+		}
 	}
-	if all[id] != 1 {
-		return fmt.Errorf("granted %d times", all[id])
+	for _, service := range w.cloud.Services(what.DeviceID) {
+		if service.Code == what.ServiceCode {
+			services++
+		}
+	}
+	want := 0
+	if granted {
+		want = 1
+	}
+	if used != want || services != want {
+		return fmt.Errorf("%d exchange codes are used and the device has the service %d times, not %d", used, services, want)
+	}
+	if granted == p.DeliveredAt.IsZero() {
+		return fmt.Errorf("the record says otherwise: delivered_at %v", p.DeliveredAt)
+	}
+	return nil
+}
+
+func (w *world) callable(p purchase.Purchase, want end) error {
+	_, deviceID, _ := strings.Cut(p.OfferID, "@")
+	user := householder().UserID
+	if truth := w.cloud.DeviceVoIPStatus(user, deviceID) == 1; truth != want.calls {
+		return fmt.Errorf("WeChat says that the device may call: %t, not %t", truth, want.calls)
+	}
+	saved, known := w.cloud.Authorization(deviceID)
+	if told := known && saved.IsAuth && saved.UserID == user; told != want.calls {
+		return fmt.Errorf("the cloud says that the device may call: %t, not %t", told, want.calls)
 	}
 	return nil
 }
@@ -156,6 +201,30 @@ func (w *world) refused() error {
 				return fmt.Errorf("one was answered %d %.40q", a.Status, a.Answer)
 			}
 		}
+	}
+	return nil
+}
+
+// paidBack holds the refund against the platform's books.
+func (w *world) paidBack(p purchase.Purchase, refunded bool) error {
+	made := w.platform.Payouts()
+	if !refunded {
+		if len(made) > 0 {
+			return fmt.Errorf("the platform was asked for %d payouts", len(made))
+		}
+		return nil
+	}
+	if len(made) != 1 {
+		return fmt.Errorf("the platform was asked for %d payouts, not 1", len(made))
+	}
+	trade, _ := w.platform.Trade(p.ID)
+	switch paid := made[0]; {
+	case p.Refund == nil || paid.OutOrderNo != p.Refund.OutOrderNo:
+		return fmt.Errorf("the record has no refund %s", paid.OutOrderNo)
+	case paid.Status != testkit.PayoutDone && p.State == purchase.Refunded:
+		return fmt.Errorf("the platform has status %d", paid.Status)
+	case paid.Amount != trade.Amount || paid.InOpenID != trade.OpenID:
+		return fmt.Errorf("%d fen to %s, and %s had paid %d", paid.Amount, paid.InOpenID, trade.OpenID, trade.Amount)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/imprest-go/imprest/core"
@@ -79,7 +80,9 @@ func (w *world) wrote(version int64, p purchase.Purchase) {
 	case before == p.State:
 	case p.State == purchase.Paid:
 		w.out.step("commit", "version %d: paid, by %s, trade_no %s", version, p.Payment.By, p.Payment.TradeNo)
-	case p.State == purchase.Attention, p.State == purchase.Expired:
+	case p.State == purchase.Refunding, p.State == purchase.Refunded:
+		w.out.step(string(p.State), "version %d: %s yuan to %s, out_order_no %s", version, p.Refund.Amount.Yuan(), p.Refund.InOpenID, p.Refund.OutOrderNo)
+	case p.State == purchase.Attention, p.State == purchase.Expired, p.State == purchase.Undeliverable:
 		w.out.trouble(string(p.State), "version %d: %s", version, p.Reason)
 	}
 }
@@ -114,13 +117,35 @@ func (w *world) exchanged(e testkit.Exchange) {
 		return
 	}
 	switch {
-	case e.Call == testkit.CallNotification && e.Err != "":
+	case notifies(e.Call) && e.Err != "":
 		w.out.trouble("answer", "none: %s", e.Err)
-	case e.Call == testkit.CallNotification:
+	case notifies(e.Call):
 		w.out.step("answer", "%d %s", e.Status, e.Answer)
 	case len(e.Faults) > 0:
 		w.out.trouble("platform", "%s: %s", e.Call, e.Faults)
 	}
+}
+
+func notifies(c testkit.Call) bool {
+	return c == testkit.CallNotification || c == testkit.CallPayoutNotification
+}
+
+// asked is told of each request to the cloud, and to WeChat.
+func (w *world) asked(e testkit.Exchange) {
+	w.log.Debug(e.String())
+	if w.watch == nil {
+		return
+	}
+	peer := "cloud"
+	if e.Peer == testkit.PeerWeChat {
+		peer = "wechat"
+	}
+	call := strings.TrimPrefix(string(e.Call), "wechat-")
+	if len(e.Faults) > 0 {
+		w.out.trouble(peer, "%s: %s", call, e.Faults)
+		return
+	}
+	w.out.step(peer, "%s", call)
 }
 
 // watchPayments shows the notifications that arrive, and holds the answer
@@ -142,6 +167,22 @@ func (w *world) watchPayments(next core.Handler) core.Handler {
 			w.watch.acknowledged(notice.OutTradeNo)
 		}
 		return resp
+	})
+}
+
+// watchPayouts shows the notifications of payouts that arrive.
+func (w *world) watchPayouts(next core.Handler) core.Handler {
+	if w.watch == nil {
+		return next
+	}
+	return core.HandlerFunc(func(ctx context.Context, r *core.Request) *core.Response {
+		var notice struct {
+			OutOrderNo string      `json:"out_order_no"`
+			Status     json.Number `json:"status"`
+		}
+		_ = json.Unmarshal(r.Body, &notice) // as of a payment's
+		w.out.step("notification", "payout %s, status %s, %d bytes", notice.OutOrderNo, notice.Status, len(r.Body))
+		return next.Handle(ctx, r)
 	})
 }
 

@@ -36,18 +36,24 @@ type world struct {
 	watch *watch // of a run with Once; else nil
 
 	platform     *testkit.Platform
+	cloud        *testkit.Cloud
 	phone        http.Handler
 	control      http.Handler // below /_sandbox on the merchant's address
 	base         string       // the merchant's address, on loopback
 	platformBase string
+	cloudBase    string
 	local        bool // nobody but this machine reaches the merchant
 
 	listeners        []net.Listener // the merchant's
 	platformListener net.Listener
+	cloudListener    net.Listener
 	outbound         *http.Client // the merchant's way out
 
 	cookieKeys []core.Secret
 	pages      shopPages
+
+	// askedForCalls are the devices that WeChat has asked their user about.
+	askedForCalls sync.Map
 
 	journal journal.Store // as opened last
 	closing func() error
@@ -78,13 +84,16 @@ func newWorld(ctx context.Context, cfg Config) (_ *world, err error) {
 			w.close()
 		}
 	}()
-	if w.platformListener, err = listenPlatform(ctx, cfg.PlatformAddr); err != nil {
+	if w.platformListener, err = listenFake(ctx, "--platform-addr", cfg.PlatformAddr); err != nil {
+		return nil, err
+	}
+	if w.cloudListener, err = listenCloud(ctx, cfg.CloudAddr); err != nil {
 		return nil, err
 	}
 	if w.listeners, w.local, err = listenMerchant(ctx, cfg.Addr); err != nil {
 		return nil, err
 	}
-	w.base, w.platformBase = baseURL(w.listeners[0]), baseURL(w.platformListener)
+	w.base, w.platformBase, w.cloudBase = baseURL(w.listeners[0]), baseURL(w.platformListener), baseURL(w.cloudListener)
 	if err := w.openJournal(ctx); err != nil {
 		return nil, err
 	}
@@ -94,11 +103,19 @@ func newWorld(ctx context.Context, cfg Config) (_ *world, err error) {
 	}
 	w.draws = newDraws(cfg.Seed, run)
 	if w.platform, err = testkit.NewPlatform(testkit.PlatformConfig{
-		Users: users(), Clock: w.clock, NoListen: true, Async: !cfg.Once, Seed: w.draws.platformSeed(), OnExchange: w.exchanged,
+		Users: users(), Clock: w.clock, NoListen: true, Async: !cfg.Once, Seed: w.draws.seedOf("platform"), OnExchange: w.exchanged,
 	}); err != nil {
 		return nil, err
 	}
-	w.plan = newPlan(cfg.Faults, w.draws, w.platform)
+	if w.cloud, err = testkit.NewCloud(testkit.CloudConfig{
+		ExchangeCodes: []testkit.ExchangeCode{}, Clock: w.clock, NoListen: true, Seed: w.draws.seedOf("cloud"), OnExchange: w.asked,
+	}); err != nil {
+		return nil, err
+	}
+	if err := w.reissue(ctx); err != nil {
+		return nil, err
+	}
+	w.plan = newPlan(cfg.Faults, w.draws, w.platform, w.cloud)
 	if cfg.Once {
 		w.watch = newWatch()
 	}
@@ -121,6 +138,9 @@ func newWorld(ctx context.Context, cfg Config) (_ *world, err error) {
 		return nil, err
 	}
 	w.current.Store(m)
+	if err := m.stockUp(ctx, w); err != nil {
+		return nil, err
+	}
 	w.control = w.controlHandler()
 	return w, nil
 }
@@ -134,8 +154,14 @@ func (w *world) close() {
 		if w.platformListener != nil {
 			_ = w.platformListener.Close()
 		}
+		if w.cloudListener != nil {
+			_ = w.cloudListener.Close()
+		}
 		if w.platform != nil {
 			w.platform.Close()
+		}
+		if w.cloud != nil {
+			w.cloud.Close()
 		}
 		if m := w.current.Load(); m != nil {
 			m.store.drain()

@@ -33,6 +33,9 @@ func serveWorld(t *testing.T, cfg Config) (w *world, stop func()) {
 	if cfg.PlatformAddr == "" {
 		cfg.PlatformAddr = freePort
 	}
+	if cfg.CloudAddr == "" {
+		cfg.CloudAddr = freePort
+	}
 	if cfg.Journal == "" {
 		cfg.Journal = "memory"
 	}
@@ -92,7 +95,9 @@ func notify(t *testing.T, w *world, f testkit.PaymentFields, mutators ...testkit
 // buyOne walks a purchase to its payment as a browser does.
 func buyOne(t *testing.T, w *world) string {
 	t.Helper()
-	id, err := w.buy(t.Context())
+	b := newBrowser(w.base)
+	defer b.client.CloseIdleConnections()
+	id, err := w.buy(t.Context(), b)
 	require.NoError(t, err)
 	return id
 }

@@ -5,6 +5,7 @@
 (() => {
   const shop = JSON.parse(document.getElementById("shop").textContent);
   const list = document.getElementById("list");
+  const deviceList = document.getElementById("deviceList");
   const live = document.getElementById("live");
   const notice = document.getElementById("notice");
   if (!shop.signedIn || !list) return;
@@ -33,9 +34,10 @@
   };
 
   const steps = (state) => {
-    const reached = { ordering: 0, unpaid: 1, paid: 2, delivering: 2, delivered: 3 }[state];
+    const reached = { ordering: 0, unpaid: 1, paid: 2, delivering: 2, delivered: 3, undeliverable: 2, refunding: 2, refunded: 3 }[state];
     if (reached === undefined) return "";
-    const nodes = ["ordered", "paid", "delivered"].map((name, i) =>
+    const last = ["undeliverable", "refunding", "refunded"].includes(state) ? "refunded" : "delivered";
+    const nodes = ["ordered", "paid", last].map((name, i) =>
       element("li", i < reached ? "done" : i === reached ? "now" : "", shop.words[name]));
     return element("ol", "steps", ...nodes);
   };
@@ -74,6 +76,7 @@
     purchases.set(p.id, p);
     const old = list.querySelector(`[data-id="${CSS.escape(p.id)}"]`);
     if (old) old.replaceWith(card(p));
+    if (before && p.state === "delivered") loadDevices();
     if (before) live.textContent = (shop.names[p.offer] || p.title) + ": " + (shop.states[p.state] || p.state);
   };
 
@@ -147,6 +150,59 @@
     show(await response.json());
   };
 
+  // Devices: what each has, and whether it may call its user.
+  const post = (path, body) => ask(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+
+  const deviceCard = (d) => {
+    const services = d.services.map((s) => element("li", "", element("span", "", s.name),
+      element("small", "", s.ends ? shop.words.until + " " + new Date(s.ends).toLocaleDateString(document.documentElement.lang) : "")));
+    const item = element("li", "", element("h3", "", d.name), element("ul", "", ...(services.length ? services : [element("li", "", shop.words.noServices)])));
+    item.dataset.device = d.id;
+    if (!d.calls) return item;
+    const word = { allowed: "callsAllowed", refused: "callsRefused" }[d.calls] || "callsUnknown";
+    const calls = element("p", "calls", element("span", "", shop.words[word]));
+    calls.dataset.calls = d.calls;
+    if (d.calls !== "allowed") {
+      const button = element("button", "button small", shop.words.allowCalls);
+      button.type = "button";
+      button.addEventListener("click", () => askForCalls(d, button));
+      calls.append(button);
+    }
+    item.append(calls);
+    return item;
+  };
+
+  // askForCalls leaves for the mini program, with a fresh ticket.
+  const askForCalls = async (d, button) => {
+    button.disabled = true;
+    try {
+      const response = await post("/devices/" + encodeURIComponent(d.id) + "/voip", {});
+      if (!response.ok) throw new Error("status " + response.status);
+      const asked = await response.json();
+      location.href = shop.miniProgram + "?" + new URLSearchParams({
+        sn: asked.sn, snTicket: asked.snTicket, modelId: asked.modelId, deviceName: asked.deviceName,
+        redirect_uri: shop.base + "/?device=" + encodeURIComponent(d.id),
+      });
+    } catch {
+      say(shop.words.noTicket);
+      button.disabled = false;
+    }
+  };
+
+  const loadDevices = async () => {
+    try {
+      const response = await ask("/devices");
+      if (response.ok) deviceList.replaceChildren(...(await response.json()).map(deviceCard));
+    } catch { /* the purchases say that the shop does not answer */ }
+  };
+
+  // answered hands in what the user said in the mini program.
+  const answered = async (device, calls) => {
+    if (!device || !calls) return;
+    const response = await post("/devices/" + encodeURIComponent(device) + "/voip/authorization", { granted: calls === "allowed" });
+    if (!response.ok) throw new Error("status " + response.status);
+  };
+
   // lookAt shows the purchase that the phone came back from.
   const lookAt = () => list.querySelector(".fresh")?.scrollIntoView({ block: "center" });
 
@@ -164,4 +220,5 @@
   });
   show(shop.purchases);
   lookAt();
+  answered(here.get("device"), here.get("calls")).catch(() => say(shop.words.noTicket)).finally(loadDevices);
 })();
