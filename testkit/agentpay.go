@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -38,15 +39,17 @@ func (p *Platform) readPayout(req *request) *refusal {
 	if err := checkReadings(req.fields); err != nil {
 		return refuse("%v", err)
 	}
+	for _, name := range []string{"sign", "app_key"} {
+		if slices.ContainsFunc(req.fields, func(f field) bool { return strings.EqualFold(f.name, name) }) {
+			return refuse("%s: must not be in the body", name)
+		}
+	}
 	req.canonical = canonical(req.fields)
 	req.target.AppID, req.target.OutOrderNo = req.header.Get("app_id"), req.value("out_order_no")
 	if refused := p.checkJointSign(req); refused != nil {
 		return refused
 	}
-	if refused := p.checkPayoutFields(req); refused != nil {
-		return refused
-	}
-	return p.spendNonce(req)
+	return p.checkPayoutFields(req)
 }
 
 // checkJointSign checks the headers and the joint signature over all fields of
@@ -86,6 +89,7 @@ func (p *Platform) checkJointSign(req *request) *refusal {
 		sign = strings.ToUpper(sign)
 	}
 	base, data, joint := strings.Cut(sign, ".")
+	req.basesign = base
 	switch {
 	case !joint:
 		return refuse("header sign: must be a joint signature, base.data")
@@ -151,10 +155,8 @@ func (p *Platform) checkPayoutFields(req *request) *refusal {
 }
 
 // spendNonce takes a noncestr once: a request that was listened to cannot be
-// sent again.
+// sent again. It is called with the lock held.
 func (p *Platform) spendNonce(req *request) *refusal {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	now := p.Clock.Now()
 	for spent, until := range p.nonces {
 		if now.After(until) {
@@ -174,6 +176,10 @@ func (p *Platform) spendNonce(req *request) *refusal {
 func (p *Platform) makePayout(req *request) reply {
 	amount, _ := core.ParseFen(req.value("amount"))
 	p.mu.Lock()
+	if refused := p.spendNonce(req); refused != nil {
+		p.mu.Unlock()
+		return refused.reply()
+	}
 	for _, earlier := range p.payouts {
 		if earlier.AppID != req.account.AppID || earlier.OutOrderNo != req.value("out_order_no") {
 			continue
@@ -184,7 +190,11 @@ func (p *Platform) makePayout(req *request) reply {
 			return refuse("out_order_no: is taken").reply()
 		case RepeatSameCode:
 			no := earlier.AgentpayNo
+			same := earlier.Amount == amount && earlier.InOpenID == req.value("in_open_id")
 			p.mu.Unlock()
+			if !same {
+				return refuse("out_order_no: is taken by another payout").reply()
+			}
 			return p.accepted(no)
 		}
 		break

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -177,6 +179,9 @@ func TestPayoutsThatAreRefused(t *testing.T) {
 			return strings.ToLower(base + "." + jointSign(canonical(a.fields), a.appKey, base))
 		}), "does not fit"},
 		"the app_key":               {ask().with(textField("key", "123456")), "must never be sent"},
+		"a sign in the body":        {ask().with(textField("sign", "x")), "sign: must not be in the body"},
+		"an app_key in the body":    {ask().with(textField("App_Key", "x")), "app_key: must not be in the body"},
+		"a long in_open_id":         {ask().with(textField("in_open_id", strings.Repeat("a", 65))), "longer than 64"},
 		"an object inside":          {ask().with(field{name: "title", literal: `{"a":1}`}), "title"},
 		"no out_order_no":           {ask().without("out_order_no"), "out_order_no: is missing"},
 		"no in_open_id":             {ask().without("in_open_id"), "in_open_id: is missing"},
@@ -221,8 +226,16 @@ func TestReadingsOfPayouts(t *testing.T) {
 			first, second := payoutBody(p, "P1", nowhere).send(t, p), payoutBody(p, "P1", nowhere).send(t, p)
 			assert.Equal(t, want.status, second.status, repeat)
 			assert.Len(t, p.Payouts(), want.payouts, repeat)
+			other := payoutBody(p, "P1", nowhere).with(bareField("amount", "1001")).send(t, p)
+			assert.Equal(t, repeat == RepeatRefused || repeat == RepeatSameCode, other.status == 400, repeat)
 			assert.Equal(t, repeat == RepeatSameCode, first.fields["agentpay_no"] == second.fields["agentpay_no"], repeat)
 		}
+	})
+	t.Run("what is none", func(t *testing.T) {
+		_, err := NewPlatform(PlatformConfig{Readings: Readings{RepeatedPayout: "nope"}})
+		assert.ErrorContains(t, err, "RepeatedPayout")
+		_, err = NewPlatform(PlatformConfig{Readings: Readings{RepeatedOrder: RepeatPays}})
+		assert.ErrorContains(t, err, "RepeatedOrder")
 	})
 	t.Run("held", func(t *testing.T) {
 		shop := openShop(t, nil)
@@ -328,4 +341,34 @@ func TestRequirePaidOut(t *testing.T) {
 	require.NoError(t, err)
 	assert.Contains(t, says(func(tb TB) { p.RequirePaidOut(tb, "P1", TestUser().OpenID, 999) }), "to be 999 fen")
 	assert.Empty(t, says(func(tb TB) { p.RequirePaidOut(tb, "P1", TestUser().OpenID, 1000) }))
+}
+
+func TestAPayoutIsSettledOnce(t *testing.T) {
+	shop := openShop(t, nil)
+	p := testPlatform(t, PlatformConfig{Readings: Readings{HoldPayouts: true}})
+	payoutBody(p, "P1", shop.URL).send(t, p)
+	var settled atomic.Int32
+	var all sync.WaitGroup
+	for i := range 16 {
+		all.Go(func() {
+			if _, err := p.SettlePayout(t.Context(), "P1", PayoutDone+i%2); err == nil {
+				settled.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	assert.Equal(t, int32(1), settled.Load())
+	assert.Len(t, shop.received(), 1)
+}
+
+// A request that never had an effect may be sent again as it is.
+func TestANonceIsSpentByWhatWasDone(t *testing.T) {
+	p := testPlatform(t, PlatformConfig{})
+	p.Inject(Fault{Kind: FaultError500, Call: CallAgentpay})
+	ask := payoutBody(p, "P1", "http://127.0.0.1:1/")
+	assert.Equal(t, http.StatusInternalServerError, ask.send(t, p).status)
+	assert.Equal(t, http.StatusOK, ask.send(t, p).status)
+	assert.Equal(t, http.StatusBadRequest, ask.send(t, p).status)
+	record := p.Requests()
+	assert.Contains(t, record[0].Canonical, "&key=***&basesign="+ask.sign[:32])
 }

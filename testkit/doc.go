@@ -31,8 +31,8 @@
 // identifiers are the same every time. Inject makes things go wrong
 // ([Faults]); [Platform.Requests] is the record of all that went over the wire.
 //
-// The fake platform serves orders, queries, tokens, profiles and the test
-// host's own order; [Platform] lists the calls. It has no payouts, messages and
+// The fake platform serves orders, queries, payouts, tokens, profiles and the
+// test host's own order; [Platform] lists the calls. It has no messages and no
 // robots.
 //
 // To test what happens after the payment, start a cloud on the same clock, and

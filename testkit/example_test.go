@@ -193,3 +193,31 @@ func ExamplePlatform_Consent() {
 	// 小明 男
 	// refused
 }
+
+// A payout is accepted first, and told of later: only a notification with
+// status 1 means that money moved.
+func ExamplePlatform_Payouts() {
+	platform, err := testkit.NewPlatform(testkit.PlatformConfig{Seed: 1})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer platform.Close()
+	client, err := vvchat.New(vvchat.Config{
+		BaseURL: platform.URL, AppID: "test", AppKeys: core.Secrets("123456"), StoreNo: "s1234", AllowWeakKey: true, Now: platform.Clock.Now,
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, err = client.Payout(context.Background(), vvchat.Payout{
+		OutOrderNo: "refund-1", InOpenID: testkit.TestUser().OpenID, OutOpenID: testkit.TestAccount().OutOpenID,
+		Amount: 100, NotifyURL: "http://127.0.0.1:1/callbacks/payout", Title: "refund",
+	})
+	fmt.Println(err, platform.Payouts()[0].Status)
+	platform.Clock.Advance(time.Second)
+	fmt.Println(platform.Payouts()[0].Status)
+	// Output:
+	// <nil> 0
+	// 1
+}

@@ -56,7 +56,7 @@ func (s *secrets) masked(e Exchange) Exchange {
 		*text = s.inJSON.ReplaceAllString(*text, `${1}"`+mask+`"`)
 		*text = s.inPairs.ReplaceAllString(*text, `${1}${2}`+mask)
 	}
-	for _, text := range []*string{&e.Path, &e.Body, &e.Canonical, &e.Answer, &e.Err, &e.AppID, &e.OutTradeNo, &e.UserID, &e.DeviceID} {
+	for _, text := range []*string{&e.Path, &e.Body, &e.Canonical, &e.Answer, &e.Err, &e.AppID, &e.OutTradeNo, &e.OutOrderNo, &e.UserID, &e.DeviceID} {
 		*text = s.text(*text)
 	}
 	return e

@@ -334,7 +334,9 @@ func (p *Platform) message(n *notification, out notice) Message {
 	account, _ := p.account(n.AppID)
 	var settled time.Time
 	if n.payout != nil {
-		settled = n.payout.Settled
+		if settled = n.payout.Settled; out.status == "0" {
+			settled = n.payout.Made
+		}
 	}
 	p.mu.Unlock()
 	if n.payout != nil {

@@ -79,17 +79,21 @@ func (p *Platform) SettlePayout(ctx context.Context, outOrderNo string, status i
 			return false
 		}
 		made.outcome = status
+		made.settle(p.Clock.Now())
+		made.notice.cancel()
 		return true
-	})
+	}, delivery{})
 }
 
 // RedeliverPayout is [Platform.Redeliver] for the oldest payout with that
 // out_order_no that has come to its end.
 func (p *Platform) RedeliverPayout(ctx context.Context, outOrderNo string) (Notification, error) {
-	return p.notifyOfPayout(ctx, "testkit.Platform.RedeliverPayout", outOrderNo, func(made *payout) bool { return made.Status != PayoutWaiting })
+	return p.notifyOfPayout(ctx, "testkit.Platform.RedeliverPayout", outOrderNo, func(made *payout) bool { return made.Status != PayoutWaiting }, delivery{manual: true})
 }
 
-func (p *Platform) notifyOfPayout(ctx context.Context, op, outOrderNo string, take func(*payout) bool) (Notification, error) {
+// notifyOfPayout makes an attempt for the oldest payout with that number that
+// take, called with the lock held, says yes to.
+func (p *Platform) notifyOfPayout(ctx context.Context, op, outOrderNo string, take func(*payout) bool, how delivery) (Notification, error) {
 	p.mu.Lock()
 	var found *payout
 	for _, made := range p.payouts {
@@ -102,14 +106,10 @@ func (p *Platform) notifyOfPayout(ctx context.Context, op, outOrderNo string, ta
 		return Notification{}, notFound(op, "out_order_no", outOrderNo)
 	}
 	n := found.notice
-	settling := found.Status == PayoutWaiting
-	if settling {
-		n.cancel()
-	}
 	p.attempts.Add(1)
 	p.mu.Unlock()
 	defer p.attempts.Done()
-	p.deliver(ctx, n, delivery{manual: !settling})
+	p.deliver(ctx, n, how)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return n.snapshot(), nil

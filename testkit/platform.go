@@ -125,6 +125,9 @@ type Platform struct {
 // NewPlatform returns a fake platform that serves until it is closed. The
 // error is one of the configuration, or of the port.
 func NewPlatform(cfg PlatformConfig) (*Platform, error) {
+	if err := cfg.Readings.check(); err != nil {
+		return nil, err
+	}
 	p := &Platform{
 		async:    cfg.Async,
 		schedule: slices.Clone(cfg.Schedule),

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"github.com/imprest-go/imprest/core"
 )
 
 // Repeat is what the platform does with an out_trade_no, or an out_order_no,
@@ -43,8 +45,8 @@ type Readings struct {
 	// WEB if there are none.
 	SceneTypes []string
 	// Limits adds to, or changes, how many characters a field of an order
-	// or a payout may have: nonce_str 32 (documented), out_trade_no and
-	// out_order_no 64, title 256,
+	// or a payout may have: nonce_str 32 (documented), out_trade_no,
+	// out_order_no, in_open_id and out_open_id 64, title 256,
 	// remark 512, notify_url 1024.
 	Limits map[string]int
 
@@ -92,6 +94,18 @@ type Readings struct {
 	NotifyExtra func(Trade) map[string]string
 }
 
+// check reports a knob that stands where it cannot.
+func (r Readings) check() error {
+	const op = "testkit.NewPlatform"
+	switch {
+	case !slices.Contains([]Repeat{"", RepeatRefused, RepeatSameCode, RepeatNewCode}, r.RepeatedOrder):
+		return core.Invalid(op, "Readings.RepeatedOrder: there is no "+string(r.RepeatedOrder))
+	case !slices.Contains([]Repeat{"", RepeatRefused, RepeatSameCode, RepeatPays}, r.RepeatedPayout):
+		return core.Invalid(op, "Readings.RepeatedPayout: there is no "+string(r.RepeatedPayout))
+	}
+	return nil
+}
+
 func (r Readings) withDefaults() Readings {
 	if r.RepeatedOrder == "" {
 		r.RepeatedOrder = RepeatRefused
@@ -109,7 +123,7 @@ func (r Readings) withDefaults() Readings {
 	if r.SignWindow <= 0 {
 		r.SignWindow = 5 * time.Minute
 	}
-	limits := map[string]int{"nonce_str": 32, "out_trade_no": 64, "out_order_no": 64, "title": 256, "remark": 512, "notify_url": 1024}
+	limits := map[string]int{"nonce_str": 32, "out_trade_no": 64, "out_order_no": 64, "in_open_id": 64, "out_open_id": 64, "title": 256, "remark": 512, "notify_url": 1024}
 	maps.Copy(limits, r.Limits)
 	r.Limits = limits
 	if r.UnknownOrder == 0 {

@@ -46,6 +46,7 @@ type request struct {
 	query     url.Values
 	fields    []field // of a signed body
 	canonical string  // the text under its sign
+	basesign  string  // of a joint signature
 	account   Account
 	target    FaultTarget
 	struck    struck
@@ -112,6 +113,9 @@ func (p *Platform) answer(r *http.Request, body []byte, e *Exchange) reply {
 	e.AppID, e.OutTradeNo, e.OutOrderNo = req.target.AppID, req.target.OutTradeNo, req.target.OutOrderNo
 	if req.canonical != "" {
 		e.Canonical = maskedText(req.canonical)
+		if req.basesign != "" {
+			e.Canonical += "&basesign=" + req.basesign
+		}
 	}
 	if refused != nil {
 		return refused.reply()
