@@ -14,6 +14,7 @@ import (
 	"github.com/imprest-go/imprest/core"
 	"github.com/imprest-go/imprest/core/internal/check"
 	"github.com/imprest-go/imprest/core/internal/outward"
+	"github.com/imprest-go/imprest/core/internal/token"
 )
 
 // DefaultBaseURL is WeChat's address.
@@ -76,7 +77,7 @@ func New(cfg Config) (*Client, error) {
 	}
 	c := &Client{cfg: cfg, base: base, tokens: cfg.Tokens, caller: outward.New(cfg.HTTPClient, cfg.Timeout, cfg.Observer)}
 	if c.tokens == nil {
-		c.tokens = &ownTokens{fetch: c.fetchToken, now: cfg.Now}
+		c.tokens = token.New(opToken, cfg.Now, c.fetchToken)
 	}
 	return c, nil
 }

@@ -30,10 +30,11 @@ var lattice = []struct{ pkg, imports, reason string }{
 	{"core/journal", "core", "a store's contract knows no engine"},
 	{"core/callback", "core core/sign core/journal", "a Lambda that takes notifications links nothing but the standard library"},
 	{"core/internal/outward", "core", "one way to call out, shared by every client"},
+	{"core/internal/token", "core", "one way to keep an access token, shared by the clients that need one"},
 	{"core/internal/check", "core core/sign github.com/go-playground/validator/v10", "validator stays behind one door"},
-	{"core/vvchat", "core core/sign core/internal/check core/internal/outward", "a client needs no store and no transport adapter"},
+	{"core/vvchat", "core core/sign core/internal/check core/internal/outward core/internal/token", "a client needs no store and no transport adapter"},
 	{"core/mall", "core core/internal/check core/internal/outward", "the operations know a transport, not a network"},
-	{"core/wechat", "core core/internal/check core/internal/outward", "one call of WeChat's; mall knows it by a seam alone"},
+	{"core/wechat", "core core/internal/check core/internal/outward core/internal/token", "one call of WeChat's; mall knows it by a seam alone"},
 	{"core/login", "core core/vvchat core/journal core/internal/check core/internal/outward", "a login's state is a record"},
 	{"core/purchase", "core core/callback core/journal core/vvchat core/mall core/internal/check", "orchestration knows seams, not engines"},
 
