@@ -1,6 +1,7 @@
 // Package callback receives what the VVChat platform posts to a merchant:
-// payment notifications ([Payment]) and payout notifications ([Payout]). It
-// hands a sink verified values only, and answers the platform.
+// payment notifications ([Payment]), payout notifications ([Payout]) and the
+// events of robots ([Robot]). It hands a sink checked values only, and answers
+// the platform.
 //
 // # Where to start
 //
@@ -15,6 +16,13 @@
 //
 // Who lets core/purchase keep the orders passes its Service as the Sink and
 // needs no Once: a purchase knows by itself what it has seen.
+//
+// A robot's events go to a [RobotSink], behind a path that holds a secret:
+//
+//	handler, err := callback.Robot(callback.RobotConfig{
+//		Secrets: []core.Secret{secret}, AppIDs: []string{appID}, Sink: robot,
+//	})
+//	mux.Handle("/callbacks/robot/{secret}", nethttp.Wrap(handler))
 //
 // # What it guards
 //
@@ -31,6 +39,10 @@
 // What the signature cannot tell (see package sign) the sink must: compare
 // OutTradeNo, Amount and AppID with the order on record, and return
 // core.Mismatch where they differ.
+//
+// Robot events are the exception: the platform does not sign them. Whoever
+// knows the path can make them up, so they are hints: let none of them move
+// money, grant goods or log anybody in.
 //
 // callback imports core, core/sign, core/journal and the standard library.
 package callback

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"net/http"
+	"strings"
 
 	"github.com/imprest-go/imprest/core"
 	"github.com/imprest-go/imprest/core/callback"
@@ -48,4 +50,41 @@ func ExamplePayment() {
 	// 200 success
 	// 200 success
 	// 400 refused
+}
+
+// A robot that answers who speaks to it. The address that is registered with
+// the platform ends in the secret; without it there is nothing to be seen.
+func ExampleRobot() {
+	secret := core.NewSecret("QK7D2M4XW3LRZ5HVB6TNYCPJGA") // core.RandomText(rand.Reader, 26), once
+	handler, err := callback.Robot(callback.RobotConfig{
+		Secrets: []core.Secret{secret},
+		AppIDs:  []string{"my-app"},
+		Sink: callback.RobotSinkFunc(func(_ context.Context, e callback.RobotEvent) error {
+			switch e.Event {
+			case callback.EventSessionOpen:
+				fmt.Println("greet", e.TriggerOpenID)
+			case callback.EventAt:
+				fmt.Printf("answer %q in chat %s of type %d\n", e.Text, e.SessionOpenID, e.SessionType)
+			default: // the platform may add kinds
+			}
+			return nil
+		}),
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	routes := core.Routes{"/callbacks/robot/{secret}": handler}
+
+	post := func(path string) {
+		body := `{"event":"at","version":"v1","data":{"robot":{"app_id":"my-app","open_id":"BOT","robot_no":"10001"},
+			"session":{"session_open_id":"S1","session_type":2},"trigger":{"open_id":"U1","target":"user"},"content":{"text":"@bot hello"}}}`
+		resp := routes.Handle(context.Background(), &core.Request{Method: http.MethodPost, Path: path, Body: []byte(body)})
+		fmt.Println(resp.Status, string(resp.Body))
+	}
+	post("/callbacks/robot/" + secret.Reveal())
+	post("/callbacks/robot/" + strings.Repeat("A", 26))
+	// Output:
+	// answer "@bot hello" in chat S1 of type 2
+	// 200 success
+	// 404 refused
 }

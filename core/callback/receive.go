@@ -69,6 +69,13 @@ func newReceiver(op string, apps []App, identifier func(string) bool, allowWeakK
 		}
 		keys[app.ID] = slices.Clone(app.Keys)
 	}
+	rc := unsignedReceiver(op, identifier, logger, observer)
+	rc.keys = keys
+	return rc, nil
+}
+
+// unsignedReceiver is the receiver of what no key signs.
+func unsignedReceiver(op string, identifier func(string) bool, logger *slog.Logger, observer core.Observer) *receiver {
 	accepts := plainIdentifier
 	if identifier != nil {
 		accepts = func(s string) bool { return boundIdentifier(s) && identifier(s) }
@@ -76,7 +83,7 @@ func newReceiver(op string, apps []App, identifier func(string) bool, allowWeakK
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
 	}
-	return &receiver{op: op, keys: keys, identifier: accepts, logger: logger, observer: observer}, nil
+	return &receiver{op: op, identifier: accepts, logger: logger, observer: observer}
 }
 
 // refusal is a request that is refused.
@@ -99,17 +106,16 @@ func unfit(fields sign.Fields, reason string) error {
 
 func malformed(reason string) error { return refuse(http.StatusBadRequest, reason) }
 
-// verify reads the request and returns its fields and its app_id if the
-// signature holds. The body alone counts: a query never enters a signature.
-func (rc *receiver) verify(r *core.Request) (sign.Fields, string, error) {
+// admit looks at the request before its body is read, and returns the
+// Content-Type.
+func admit(r *core.Request) (contentType string, err error) {
 	if r.Method != http.MethodPost {
-		return nil, "", refuse(http.StatusMethodNotAllowed, "the method is not POST")
+		return "", refuse(http.StatusMethodNotAllowed, "the method is not POST")
 	}
 	if len(r.Body) > core.MaxBody {
-		return nil, "", refuse(http.StatusRequestEntityTooLarge, "the body is larger than any notification")
+		return "", refuse(http.StatusRequestEntityTooLarge, "the body is larger than any notification")
 	}
-	var contentType string
-	var contentTypes int
+	contentTypes := 0
 	for i := range r.Header {
 		switch line := &r.Header[i]; {
 		case strings.EqualFold(line.Name, "Content-Type"):
@@ -117,12 +123,22 @@ func (rc *receiver) verify(r *core.Request) (sign.Fields, string, error) {
 			contentTypes++
 		case strings.EqualFold(line.Name, "Content-Encoding"):
 			if line.Value != "" && !strings.EqualFold(line.Value, "identity") {
-				return nil, "", refuse(http.StatusUnsupportedMediaType, "the body is compressed")
+				return "", refuse(http.StatusUnsupportedMediaType, "the body is compressed")
 			}
 		}
 	}
 	if contentTypes > 1 {
-		return nil, "", refuse(http.StatusUnsupportedMediaType, "more than one Content-Type")
+		return "", refuse(http.StatusUnsupportedMediaType, "more than one Content-Type")
+	}
+	return contentType, nil
+}
+
+// verify reads the request and returns its fields and its app_id if the
+// signature holds. The body alone counts: a query never enters a signature.
+func (rc *receiver) verify(r *core.Request) (sign.Fields, string, error) {
+	contentType, err := admit(r)
+	if err != nil {
+		return nil, "", err
 	}
 	fields, err := sign.Parse(contentType, r.Body)
 	if errors.Is(err, sign.ErrContentType) {
@@ -168,10 +184,10 @@ func (rc *receiver) answer(ctx context.Context, err error, about ...any) *core.R
 		return resp
 	}
 	if core.CodeOf(err) == core.CodeMismatch {
-		rc.logger.ErrorContext(ctx, "genuine notification disagrees with the record", append(about, "reason", err.Error())...)
+		rc.logger.ErrorContext(ctx, "notification disagrees with the record", append(about, "reason", err.Error())...)
 		return core.Refuse(http.StatusBadRequest)
 	}
-	rc.logger.ErrorContext(ctx, "notification not processed, the platform will deliver it again", append(about, "code", string(core.CodeOf(err)), "reason", err.Error())...)
+	rc.logger.ErrorContext(ctx, "notification not processed, the platform is asked to come again", append(about, "code", string(core.CodeOf(err)), "reason", err.Error())...)
 	return core.TryLater()
 }
 
