@@ -9,15 +9,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
-	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/imprest-go/imprest/core"
 	"github.com/imprest-go/imprest/core/internal/check"
 	"github.com/imprest-go/imprest/core/internal/outward"
+	"github.com/imprest-go/imprest/core/internal/token"
 )
 
 // TestHost is the base URL of the documented test account (app_id "test",
@@ -65,7 +63,11 @@ type Client struct {
 	cfg     Config
 	base    string
 	trusted bool
-	caller  *outward.Caller
+	// local says that base is loopback or TestHost.
+	local  bool
+	caller *outward.Caller
+	// robots keeps the token that all robots of the app share.
+	robots *token.Source
 }
 
 // New checks cfg and returns a Client. It calls nobody. Its errors have
@@ -97,12 +99,15 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Rand == nil {
 		cfg.Rand = rand.Reader
 	}
-	return &Client{
+	c := &Client{
 		cfg:     cfg,
 		base:    base,
 		trusted: local || strings.HasPrefix(base, "https://"),
+		local:   local,
 		caller:  outward.New(cfg.HTTPClient, cfg.Timeout, cfg.Observer),
-	}, nil
+	}
+	c.robots = token.New(opRobotToken, cfg.Now, c.RobotToken)
+	return c, nil
 }
 
 // AppID returns the app_id of the configuration.
@@ -115,21 +120,6 @@ func (c *Client) StoreNo() string { return c.cfg.StoreNo }
 // over https, from loopback, or from TestHost. It is false for a client that
 // runs on AllowInsecure.
 func (c *Client) Trusted() bool { return c.trusted }
-
-// PlatformError is the platform's "no": its status and its own words.
-type PlatformError struct {
-	// Status is the HTTP status, 400 as documented.
-	Status int
-	// ErrCode is err_code, 0 where the answer held none.
-	ErrCode int64
-	// ErrMsg is err_msg, cut to 200 characters, without control characters.
-	ErrMsg string
-}
-
-// Error returns the platform's words.
-func (e *PlatformError) Error() string {
-	return fmt.Sprintf("the platform refused: status %d, err_code %d, err_msg %q", e.Status, e.ErrCode, e.ErrMsg)
-}
 
 // call makes one call and returns the body of a 200. reads says that it
 // changes nothing. secrets are cut out of the platform's words.
@@ -149,32 +139,11 @@ func (c *Client) call(ctx context.Context, op, subject string, reads bool, req *
 		}
 		fallthrough
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed:
-		return nil, &core.Error{Op: op, Code: core.CodeRefused, Err: c.platformError(answer.Status, object, secrets)}
+		return nil, &core.Error{Op: op, Code: core.CodeRefused, Err: c.platformError(op, answer.Status, object, secrets)}
 	case http.StatusTooManyRequests: // nothing was done: come again
-		return nil, &core.Error{Op: op, Code: core.CodeRefused, Safe: true, Err: c.platformError(answer.Status, object, secrets)}
+		return nil, &core.Error{Op: op, Code: core.CodeRefused, Safe: true, Err: c.platformError(op, answer.Status, object, secrets)}
 	}
 	return nil, unknown(op, reads, fmt.Errorf("status %d, which the protocol does not know in this form: ask what became of it", answer.Status))
-}
-
-func (c *Client) platformError(status int, object object, secrets []string) *PlatformError {
-	e := &PlatformError{Status: status}
-	if code, err := object.int("err_code"); err == nil {
-		e.ErrCode = code
-	}
-	msg, _ := object.text("err_msg")
-	for _, key := range c.cfg.AppKeys {
-		secrets = append(secrets, key.Reveal())
-	}
-	// The longest first, or a short one could leave pieces of it.
-	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) })
-	for _, secret := range secrets {
-		if secret != "" {
-			msg = strings.ReplaceAll(msg, secret, "***")
-			msg = strings.ReplaceAll(msg, url.QueryEscape(secret), "***")
-		}
-	}
-	e.ErrMsg = printable(msg, 200)
-	return e
 }
 
 func unknown(op string, reads bool, err error) error {
@@ -211,22 +180,4 @@ func hostOf(base string) string {
 	}
 	host, _, _ = strings.Cut(host, ":")
 	return host
-}
-
-// printable keeps at most limit characters of s and drops those that could
-// play tricks on a terminal or a log.
-func printable(s string, limit int) string {
-	var text strings.Builder
-	count := 0
-	for _, r := range s {
-		if count == limit {
-			break
-		}
-		if r < ' ' || (r >= 0x7f && r <= 0x9f) || r == utf8.RuneError {
-			continue
-		}
-		text.WriteRune(r)
-		count++
-	}
-	return text.String()
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/imprest-go/imprest/core"
@@ -35,12 +36,15 @@ type Profile struct {
 	Sex string `json:"sex"`
 }
 
+const opExchangeCode = "vvchat.ExchangeCode"
+
 // ExchangeCode trades the code of a consent for a token:
 // GET /userservices/v2/authorization/token. A code works once: a wrong or used
-// one is core.CodeRefused with the platform's err_msg ("无效的code"). After
-// core.CodeUnknown the code may be used up; let the user consent again.
+// one is core.CodeRefused, a [PlatformError] of [ClassCode] with the platform's
+// err_msg ("无效的code"). After core.CodeUnknown the code may be used up; let
+// the user consent again.
 func (c *Client) ExchangeCode(ctx context.Context, code string) (Token, error) {
-	const op = "vvchat.ExchangeCode"
+	const op = opExchangeCode
 	if code == "" || len(code) > 512 {
 		return Token{}, core.Invalid(op, "code must have 1 to 512 characters")
 	}
@@ -72,6 +76,15 @@ func (c *Client) ExchangeCode(ctx context.Context, code string) (Token, error) {
 	return token, nil
 }
 
+// checkToken refuses what cannot be a bare token in a header.
+func checkToken(op string, token core.Secret) error {
+	text := token.Reveal()
+	if text == "" || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+		return core.Invalid(op, "token must be the bare text that ExchangeCode returned: not empty, no space, nothing before it")
+	}
+	return nil
+}
+
 // expiry reads expire_in: an absolute time for a user's token, a duration for
 // a robot's. No clock has stood below 10^9 since 2001.
 func (c *Client) expiry(seconds int64) time.Time {
@@ -81,13 +94,16 @@ func (c *Client) expiry(seconds int64) time.Time {
 	return time.Unix(seconds, 0)
 }
 
+const opProfile = "vvchat.Profile"
+
 // Profile returns the profile of the user to whom token belongs:
 // GET /userservices/v2/authorization/userinfo. The token needs ScopeUserInfo.
-// An expired token is core.CodeRefused: let the user consent again.
+// core.CodeRefused holds a [PlatformError]: of [ClassToken] when the token has
+// expired, of [ClassScope] when the user agreed to something else.
 func (c *Client) Profile(ctx context.Context, token core.Secret) (Profile, error) {
-	const op = "vvchat.Profile"
-	if token.IsZero() {
-		return Profile{}, core.Invalid(op, "token must not be empty")
+	const op = opProfile
+	if err := checkToken(op, token); err != nil {
+		return Profile{}, err
 	}
 	req, err := c.newRequest(http.MethodGet, "/userservices/v2/authorization/userinfo", nil)
 	if err != nil {

@@ -32,6 +32,7 @@ var build = sync.OnceValue(func() *validator.Validate {
 		"id":    ID.MatchString,
 		"clear": clearText,
 		"plain": plainText,
+		"text":  lines,
 	} {
 		if err := v.RegisterValidation(tag, func(f validator.FieldLevel) bool { return holds(f.Field().String()) }); err != nil {
 			panic(err) // a tag of this file that validator does not take
@@ -46,6 +47,7 @@ var must = map[string]string{
 	"id":       "must be 1 to 64 of A-Z, a-z, 0-9, _ and -",
 	"clear":    `must be valid UTF-8 without control characters and without "&name=", which the signature could not tell from another field`,
 	"plain":    "must be valid UTF-8 without control characters",
+	"text":     "must be valid UTF-8 without control characters other than line breaks and tabs",
 	"gt":       "must be greater than ",
 	"gte":      "must be at least ",
 	"lte":      "must be at most ",
@@ -86,4 +88,8 @@ func clearText(s string) bool {
 
 func plainText(s string) bool {
 	return utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
+}
+
+func lines(s string) bool {
+	return plainText(strings.NewReplacer("\n", "", "\r", "", "\t", "").Replace(s))
 }
