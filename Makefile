@@ -2,7 +2,7 @@
 
 GO ?= go
 # The tests that talk to real parts need these programs; Debian's packages.
-PARTS := strace
+PARTS := strace chromium
 
 .PHONY: help
 help: ## list the commands

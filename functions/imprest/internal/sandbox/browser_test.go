@@ -1,0 +1,135 @@
+//go:build real
+
+package sandbox
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+)
+
+// tab is a page of Debian's Chromium.
+type tab struct {
+	t   *testing.T
+	ctx context.Context
+}
+
+// openTab starts a browser of that size for the length of a test. A page that
+// writes an error to the console fails the test when it ends.
+func openTab(t *testing.T, width, height int64) *tab {
+	t.Helper()
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath("/usr/bin/chromium"), chromedp.Flag("lang", "en-US"), chromedp.Flag("disable-quic", true))
+	if os.Getuid() == 0 {
+		options = append(options, chromedp.NoSandbox) // Chromium's own sandbox does not work for root
+	}
+	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
+	t.Cleanup(stop)
+	ctx, cancel := chromedp.NewContext(allocator)
+	t.Cleanup(cancel)
+	ctx, cancel = context.WithTimeout(ctx, 2*time.Minute)
+	t.Cleanup(cancel)
+	b := &tab{t, ctx}
+	t.Cleanup(b.quiet(chromedp.Console(ctx)))
+	b.do(chromedp.EmulateViewport(width, height))
+	return b
+}
+
+// quiet returns what fails the test if a page has complained by then.
+func (b *tab) quiet(messages iter.Seq2[chromedp.ConsoleMessage, error]) func() {
+	complaints := make(chan string, 64)
+	go func() {
+		defer close(complaints)
+		for m, err := range messages {
+			if err != nil {
+				return // the tab is closed
+			}
+			if m.IsException() || m.Type == "error" {
+				complaints <- m.String()
+			}
+		}
+	}()
+	return func() {
+		if err := chromedp.Cancel(b.ctx); err != nil {
+			b.t.Logf("the tab does not close: %v", err)
+		}
+		for complaint := range complaints {
+			b.t.Errorf("the page complains: %s", complaint)
+		}
+	}
+}
+
+func (b *tab) do(steps ...chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	require.NoError(b.t, chromedp.Do(b.ctx, steps...))
+}
+
+func (b *tab) open(url string) {
+	b.t.Helper()
+	b.do(chromedp.Navigate(url))
+}
+
+// eval returns what an expression is in the page.
+func eval[T any](b *tab, expression string) T {
+	b.t.Helper()
+	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](expression))
+	require.NoError(b.t, err, expression)
+	return v
+}
+
+// until waits for an expression to be true, in whatever page the tab is by
+// then.
+func (b *tab) until(expression string) {
+	b.t.Helper()
+	for deadline := time.Now().Add(15 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		ok, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool]("Boolean("+expression+")"))
+		if err == nil && ok {
+			return
+		}
+		if time.Now().After(deadline) {
+			b.t.Fatalf("the page never came to %s; it is at %s: %.300s", expression, eval[string](b, "location.href"), eval[string](b, "document.body.innerText"))
+		}
+	}
+}
+
+// press clicks the first element that a CSS selector finds, as soon as there is
+// one.
+func (b *tab) press(selector string) {
+	b.t.Helper()
+	b.until(fmt.Sprintf("document.querySelector(%q)", selector))
+	b.do(chromedp.ScrollIntoView(chromedp.CSS(selector)), chromedp.Click(chromedp.CSS(selector)))
+}
+
+// see waits for an element that a CSS selector finds, and returns its text.
+func (b *tab) see(selector string) string {
+	b.t.Helper()
+	for deadline := time.Now().Add(15 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		text, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](fmt.Sprintf("document.querySelector(%q)?.innerText ?? ''", selector)))
+		if err == nil && text != "" {
+			return text
+		}
+		if time.Now().After(deadline) {
+			b.t.Fatalf("nothing to read at %s; the page is at %s: %.300s", selector, eval[string](b, "location.href"), eval[string](b, "document.body.innerText"))
+		}
+	}
+}
+
+// shot writes a picture of the page where IMPREST_SHOTS says, for a person.
+func (b *tab) shot(name string) {
+	b.t.Helper()
+	folder := os.Getenv("IMPREST_SHOTS")
+	if folder == "" {
+		return
+	}
+	picture, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
+	require.NoError(b.t, err)
+	require.NoError(b.t, os.WriteFile(folder+"/"+name+".png", picture, 0o600))
+}
+
+// js writes a text as JavaScript does.
+func js(text string) string { return fmt.Sprintf("%q", text) }
