@@ -10,14 +10,23 @@
 // more than these calls: core/purchase makes them in the order that loses and
 // doubles nothing.
 //
+// [Client.SendToSession] sends a message into the chat that a page was opened
+// in, or that its user picked: the page asks for consent to the scope
+// [SessionScope] of that chat, and hands the code in. [Client.Robot] returns a
+// robot, whose [Robot.Send] says something in a chat or shows a web page over
+// it; the robot's events arrive at core/callback.
+//
 // # What it guards
 //
 // A client makes one attempt and says what is known of a failure:
-// core.CodeRefused (the platform said no, see [PlatformError]),
-// core.CodeUnreached, or core.CodeUnknown. Answers are read up to a cap and
+// core.CodeRefused (the platform said no; [PlatformError] keeps its words, and
+// its [Class] says what to do: a used code, an expired token, a scope that does
+// not cover the call), core.CodeUnreached, or core.CodeUnknown. The one
+// exception: a robot's command that is refused for its token is sent once more
+// with a new one. Answers are read up to a cap and
 // within a deadline, redirects are not followed, the signature of an order's
-// answer is verified, and the app_key, which some calls carry in their URL,
-// reaches no error.
+// answer is verified, and the app_key and the robot's token, which some calls
+// carry in their URL, reach no error and no observer.
 //
 // A query is not signed by anybody: it is worth what TLS is worth. Client
 // therefore refuses plain http, except for loopback and [TestHost], unless

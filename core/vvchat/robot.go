@@ -54,7 +54,14 @@ func (c *Client) decodeRobotToken(body []byte) (core.Secret, time.Duration, erro
 	if err != nil {
 		return core.Secret{}, 0, err
 	}
-	lifetime := min(c.expiry(min(seconds, 1<<40)).Sub(c.cfg.Now()), token.MaxLifetime)
+	const farAway = 1 << 40 // keeps a mad answer from overflowing a time
+	seconds = min(seconds, farAway)
+	lifetime := token.MaxLifetime
+	if seconds >= firstTime {
+		lifetime = min(lifetime, time.Unix(seconds, 0).Sub(c.cfg.Now()))
+	} else {
+		lifetime = min(lifetime, time.Duration(seconds)*time.Second)
+	}
 	if text == "" || seconds <= 0 || lifetime <= 0 {
 		return core.Secret{}, 0, errors.New("the answer holds no token, or one that has ended: come again later")
 	}

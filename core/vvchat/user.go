@@ -85,10 +85,14 @@ func checkToken(op string, token core.Secret) error {
 	return nil
 }
 
-// expiry reads expire_in: an absolute time for a user's token, a duration for
-// a robot's. No clock has stood below 10^9 since 2001.
+// firstTime is the least expire_in that is an absolute time; a smaller one is a
+// duration. The platform has both: a time for a user's token, a duration for a
+// robot's. No clock has stood below 10^9 since 2001.
+const firstTime = 1_000_000_000
+
+// expiry reads expire_in.
 func (c *Client) expiry(seconds int64) time.Time {
-	if seconds < 1_000_000_000 {
+	if seconds < firstTime {
 		return c.cfg.Now().Add(time.Duration(seconds) * time.Second)
 	}
 	return time.Unix(seconds, 0)

@@ -15,10 +15,11 @@ type order struct {
 	Title      string   `json:"title" validate:"required,clear"`
 	SceneType  string   `json:"scene_type" validate:"omitempty,oneof=APP WEB"`
 	Name       string   `json:"name" validate:"plain,max=16"`
+	Note       string   `json:"note" validate:"text"`
 }
 
 func TestFindingsNameTheProtocolsFields(t *testing.T) {
-	good := order{OutTradeNo: "O_1-a", Amount: 1, Title: "tea & cake", Name: "x&amount=1 门铃"}
+	good := order{OutTradeNo: "O_1-a", Amount: 1, Title: "tea & cake", Name: "x&amount=1 门铃", Note: "a\r\n\tb"}
 	assert.NoError(t, check.Struct("x", good))
 	for _, tt := range []struct {
 		change func(*order)
@@ -34,6 +35,8 @@ func TestFindingsNameTheProtocolsFields(t *testing.T) {
 		{func(o *order) { o.Name = "x\ny" }, "x: name must be valid UTF-8 without control characters"},
 		{func(o *order) { o.Name = "x\xff" }, "x: name must be valid UTF-8 without control characters"},
 		{func(o *order) { o.Name = "12345678901234567" }, "x: name must have a length of at most 16"},
+		{func(o *order) { o.Note = "a\vb" }, "x: note must be valid UTF-8 without control characters other than line breaks and tabs"},
+		{func(o *order) { o.Note = "a\n\xff" }, "x: note must be valid UTF-8 without control characters other than line breaks and tabs"},
 		{func(o *order) { o.Title, o.Amount = "", 0 }, "x: amount must be greater than 0; title must be given"},
 	} {
 		bad := good
