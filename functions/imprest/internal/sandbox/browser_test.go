@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -98,11 +99,19 @@ func (b *tab) until(expression string) {
 }
 
 // press clicks the first element that a CSS selector finds, as soon as there is
-// one.
+// one; again if the page has put another in its place meanwhile.
 func (b *tab) press(selector string) {
 	b.t.Helper()
-	b.until(fmt.Sprintf("document.querySelector(%q)", selector))
-	b.do(chromedp.ScrollIntoView(chromedp.CSS(selector)), chromedp.Click(chromedp.CSS(selector)))
+	for try := 1; ; try++ {
+		b.until(fmt.Sprintf("document.readyState == 'complete' && document.querySelector(%q)", selector))
+		err := chromedp.Do(b.ctx, chromedp.ScrollIntoView(chromedp.CSS(selector)), chromedp.Click(chromedp.CSS(selector)))
+		if err == nil {
+			return
+		}
+		if try == 5 || !strings.Contains(err.Error(), "Could not find node") {
+			require.NoError(b.t, err, selector)
+		}
+	}
 }
 
 // see waits for an element that a CSS selector finds, and returns its text.
