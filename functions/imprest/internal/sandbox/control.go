@@ -47,6 +47,7 @@ func (w *world) controlCalls() []controlCall {
 		{"GET", "/_sandbox/purchases", "the newest purchases as they are on record; ?limit= up to 500", w.getPurchases},
 		{"GET", "/_sandbox/purchases/{id}", "one purchase as it is on record", w.getPurchase},
 		{"GET", "/_sandbox/codes", "how many exchange codes are free, reserved, used or in quarantine, by catalog_code", w.getCodes},
+		{"GET", "/_sandbox/robot-events", "what the robot was told, the newest first", w.getRobotEvents},
 		{"GET", "/_sandbox/requests", "what the platform, the cloud and WeChat were asked, and what the platform sent", w.getRequests},
 		{"POST", "/_sandbox/sweep", "does everything that is due, now", w.postSweep},
 		{"GET", "/_sandbox/clock", "what time it is in the sandbox", w.getClock},

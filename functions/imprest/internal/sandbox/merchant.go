@@ -154,6 +154,10 @@ func (m *merchant) routes(w *world) (core.Routes, error) {
 	if err != nil {
 		return nil, err
 	}
+	robot, err := callback.Robot(callback.RobotConfig{Secrets: []core.Secret{w.robotEvents.secret}, AppIDs: []string{account.AppID}, Sink: w.robotEvents, Logger: w.log})
+	if err != nil {
+		return nil, err
+	}
 	routes := m.login.Routes()
 	for pattern, handler := range m.shop.Routes(m.buyer) {
 		routes[pattern] = handler
@@ -166,6 +170,7 @@ func (m *merchant) routes(w *world) (core.Routes, error) {
 	}
 	routes["/callbacks/payment"] = w.watchPayments(payment)
 	routes["/callbacks/payout"] = w.watchPayouts(payout)
+	routes["/callbacks/robot/{secret}"] = robot
 	routes["GET /healthz"] = core.HandlerFunc(m.health)
 	return routes, nil
 }

@@ -210,6 +210,7 @@ func (w *world) greet() {
 		w.out.pair("cloud", w.cloudBase)
 		if w.local {
 			w.out.pair("control", w.base+"/_sandbox")
+			w.out.pair("robot", w.robotURL())
 		} else {
 			w.out.pair("control", "off: "+w.cfg.Addr+" can be reached from other machines")
 		}

@@ -49,8 +49,9 @@ type world struct {
 	cloudListener    net.Listener
 	outbound         *http.Client // the merchant's way out
 
-	cookieKeys []core.Secret
-	pages      shopPages
+	cookieKeys  []core.Secret
+	robotEvents *robotEvents
+	pages       shopPages
 
 	// askedForCalls are the devices that WeChat has asked their user about.
 	askedForCalls sync.Map
@@ -129,6 +130,9 @@ func newWorld(ctx context.Context, cfg Config) (_ *world, err error) {
 		return nil, err
 	}
 	w.cookieKeys = core.Secrets(key)
+	if w.robotEvents, err = newRobotEvents(w.clock.Now); err != nil {
+		return nil, err
+	}
 	if w.pages, err = parsePages(); err != nil {
 		return nil, err
 	}
