@@ -46,6 +46,7 @@ func TestNewNamesWhatIsWrong(t *testing.T) {
 		{"AfterLogout", func(c *Config) { c.AfterLogout = "https://evil.example" }},
 		{"ReturnPaths", func(c *Config) { c.ReturnPaths = []string{"/a", "b"} }},
 		{"ReturnPaths", func(c *Config) { c.ReturnPaths = []string{"/a?b"} }},
+		{"Scope", func(c *Config) { c.Scope = "sessionapi_sendmsg:S1:2" }},
 		{"CookieName", func(c *Config) { c.CookieName = "a b" }},
 	} {
 		cfg := good

@@ -37,6 +37,13 @@
 // code arrives. [Login.Return] answers with a redirect that leaves no trace of
 // it, and a code works once.
 //
+// # Who says no
+//
+// A user who does not agree is a normal outcome with answers of its own:
+// [Config.Declined] for a browser, 403 with {"declined": true} for a page inside
+// the app, [ErrDeclined] for the Observer. A code that the platform refuses is
+// 400, and the Logger and the Observer are told its *vvchat.PlatformError.
+//
 // # Sessions
 //
 // The session cookie is HttpOnly, SameSite=Lax, on https also Secure with the

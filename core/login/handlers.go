@@ -1,6 +1,7 @@
 package login
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,7 +9,9 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/imprest-go/imprest/core"
 	"github.com/imprest-go/imprest/core/vvchat"
@@ -62,10 +65,12 @@ func (l *Login) State(ctx context.Context, r *core.Request) *core.Response {
 // no, which [Config.Declined] answers.
 //
 // A state that is missing, forged, used, too old or another browser's is 400;
-// so is a code that the platform refuses, or that stands for a consent to
-// another scope. A platform that is not reached, or
-// makes no sense, is 503, and so is a store that fails: the user starts again.
-// Else the session cookie is set, and 303 leads to where the login ends.
+// so is a code that the platform refuses (used, or too old), or that stands for
+// a consent to another scope: the user consents again. A platform that is not
+// reached, makes no sense, or does not know our app_key is 503, and so is a
+// store that fails. Else the session cookie is set, and 303 leads to where the
+// login ends. Why it was refused is for Logger and Observer, as the error of
+// [Config.Platform] says it.
 func (l *Login) Return(ctx context.Context, r *core.Request) *core.Response {
 	return l.handle(ctx, r, "login.Return", http.MethodGet, func(ctx context.Context) (*core.Response, error) {
 		query, err := readQuery(r)
@@ -86,9 +91,10 @@ func (l *Login) Return(ctx context.Context, r *core.Request) *core.Response {
 // HandIn handles POST /login/code, JSON {"code": …, "state": …}: what a page
 // inside the app got from vvchat.call("auth", …), with err_code if there is
 // one; other members are ignored. The rules are those of [Login.Return], but a
-// user who said no is 403. The answer is 200 with the session as JSON:
+// user who said no is 403 with {"declined": true}, which no other answer has.
+// The answer is 200 with the session as JSON:
 // {"open_id": …, "nickname": …, "issued_at": …, "expires_at": …}. A request
-// from another site is 403, too.
+// from another site is 403 with core.RefusedText.
 func (l *Login) HandIn(ctx context.Context, r *core.Request) *core.Response {
 	return l.handle(ctx, r, "login.HandIn", http.MethodPost, func(ctx context.Context) (*core.Response, error) {
 		if err := l.checkOrigin(r); err != nil {
@@ -100,17 +106,13 @@ func (l *Login) HandIn(ctx context.Context, r *core.Request) *core.Response {
 		if len(r.Body) > 4096 {
 			return nil, refuse(http.StatusRequestEntityTooLarge, "the body is larger than a code and a state")
 		}
-		var in struct {
-			Code    string      `json:"code"`
-			State   string      `json:"state"`
-			ErrCode json.Number `json:"err_code"` // quoted ones too
+		in, err := readConsent(r.Body)
+		if err != nil {
+			return nil, err
 		}
-		if err := json.Unmarshal(r.Body, &in); err != nil {
-			return nil, refuse(http.StatusBadRequest, "the body is not an object with code and state")
-		}
-		session, cookie, err := l.finish(ctx, r, "login.HandIn", consent{in.Code, in.State, in.ErrCode.String()})
-		if err == ErrDeclined {
-			return core.Refuse(http.StatusForbidden), nil // a page's script reads it: no place for a page
+		session, cookie, err := l.finish(ctx, r, "login.HandIn", in)
+		if err == ErrDeclined { // a page's script reads it: no place for a page
+			return core.JSON(http.StatusForbidden, map[string]bool{"declined": true}), nil
 		}
 		if err != nil {
 			return nil, err
@@ -190,7 +192,7 @@ func (l *Login) finish(ctx context.Context, r *core.Request, name string, in con
 	}
 	if token.Scope != l.cfg.Scope {
 		// Nothing ties a code to a state, but at least it is of such a consent.
-		return finished{}, cookie, refuse(http.StatusBadRequest, fmt.Sprintf("the code is of a consent to the scope %.64q", token.Scope))
+		return finished{}, cookie, refuse(http.StatusBadRequest, fmt.Sprintf("the code is of a consent to the scope %.64q, and a login needs %s: let the page ask for what Login.State hands out", token.Scope, l.cfg.Scope))
 	}
 	if !isOpenID(token.OpenID) {
 		return finished{}, cookie, &core.Error{Op: name, Code: core.CodeUnknown, Err: errors.New("the platform's open_id is not an identifier")}
@@ -221,8 +223,12 @@ func (l *Login) finish(ctx context.Context, r *core.Request, name string, in con
 }
 
 // platformError tells a code that is no good, which is the request's fault,
-// from a platform that did not say.
+// from a platform that did not say, or that does not know us: then no code is
+// any good, and it is ours.
 func platformError(err error) error {
+	if refused, ok := errors.AsType[*vvchat.PlatformError](err); ok && refused.Class == vvchat.ClassAccount {
+		return err
+	}
 	code := core.CodeOf(err)
 	if (code == core.CodeRefused || code == core.CodeInvalid) && !core.Retryable(err) {
 		return &refusal{status: http.StatusBadRequest, err: err}
@@ -293,6 +299,47 @@ func readQuery(r *core.Request) (url.Values, error) {
 		}
 	}
 	return query, nil
+}
+
+// readConsent reads what a page hands in: an object in which, as in a query,
+// none of our members stands twice, under exactly its name.
+func readConsent(body []byte) (in consent, err error) {
+	var members map[string]json.RawMessage
+	if !utf8.Valid(body) || json.Unmarshal(body, &members) != nil || members == nil {
+		return in, refuse(http.StatusBadRequest, "the body is not an object with code and state")
+	}
+	if nameTwice(body, "code", "state", "err_code") {
+		return in, refuse(http.StatusBadRequest, "a member of the body stands twice")
+	}
+	var errCode json.Number // quoted ones too
+	for name, target := range map[string]any{"code": &in.code, "state": &in.state, "err_code": &errCode} {
+		if raw, given := members[name]; given && json.Unmarshal(raw, target) != nil {
+			return in, refuse(http.StatusBadRequest, name+" in the body is not of its type")
+		}
+	}
+	in.errCode = errCode.String()
+	return in, nil
+}
+
+// nameTwice reports whether an object, which is valid JSON, has one of names
+// more than once. encoding/json takes the last.
+func nameTwice(object []byte, names ...string) bool {
+	d := json.NewDecoder(bytes.NewReader(object))
+	_, _ = d.Token() // its brace
+	seen := map[string]bool{}
+	for d.More() {
+		token, _ := d.Token()
+		name, _ := token.(string)
+		if seen[name] && slices.Contains(names, name) {
+			return true
+		}
+		seen[name] = true
+		var value json.RawMessage
+		if d.Decode(&value) != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // redirect sends the browser on. The address that it leaves may hold a code:

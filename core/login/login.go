@@ -65,7 +65,9 @@ type Config struct {
 	RedirectURI string
 
 	// Scope is what users are asked for; "" is vvchat.ScopeUserInfo. A code of
-	// a consent to another scope logs nobody in.
+	// a consent to another scope logs nobody in. It cannot be the scope of a
+	// chat (sessionapi_…): a page asks for that, with a code of its own, when
+	// it has a message to send (vvchat.Client.SendToSession).
 	Scope string
 	// Link returns where [Login.Start] sends the browser; nil is
 	// vvchat.LoginLink, the link into the app.
@@ -146,6 +148,8 @@ func New(cfg Config) (*Login, error) {
 		return nil, core.Invalid(op, "CookieKeys must hold at least one key")
 	case cfg.SessionTTL < 0 || cfg.SessionTTL > MaxSessionTTL:
 		return nil, core.Invalid(op, fmt.Sprintf("SessionTTL must be at most %v: a session cannot be taken back", MaxSessionTTL))
+	case strings.HasPrefix(cfg.Scope, "sessionapi_"):
+		return nil, core.Invalid(op, "Scope must not be that of a chat: who lets a message be sent has not agreed to log in; leave it empty for vvchat.ScopeUserInfo")
 	case cfg.Timeout < 0:
 		return nil, core.Invalid(op, "Timeout must not be negative")
 	}

@@ -192,7 +192,8 @@ func TestStateJustBeforeItsEnd(t *testing.T) {
 	assert.Equal(t, 303, br.get("/login/return?code=code-ann&state="+state).Status)
 }
 
-// 32 requests with one state, each with a code that is good: one session.
+// 32 requests with one state, each with a code that is good, by both ways in:
+// one session.
 func TestStateRace(t *testing.T) {
 	const n = 32
 	b := setup(t, func(c *Config) { c.Logger = nil })
@@ -207,18 +208,21 @@ func TestStateRace(t *testing.T) {
 	begin := make(chan struct{})
 	for i := range n {
 		done.Go(func() {
+			code := "code" + string(rune('A'+i))
+			header := core.Header{{Name: "Cookie", Value: b.login.browserCookie + "=" + proof}, {Name: "Content-Type", Value: "application/json"}}
 			<-begin
-			answers[i] = b.login.Return(t.Context(), &core.Request{
-				Method: "GET", Path: "/login/return", RawQuery: "code=code" + string(rune('A'+i)) + "&state=" + state,
-				Header: core.Header{{Name: "Cookie", Value: b.login.browserCookie + "=" + proof}},
-			})
+			if i%2 == 0 {
+				answers[i] = b.login.Return(t.Context(), &core.Request{Method: "GET", Path: "/login/return", RawQuery: "code=" + code + "&state=" + state, Header: header})
+				return
+			}
+			answers[i] = b.login.HandIn(t.Context(), &core.Request{Method: "POST", Path: "/login/code", Body: []byte(`{"code":"` + code + `","state":"` + state + `"}`), Header: header})
 		})
 	}
 	close(begin)
 	done.Wait()
 	sessions := 0
 	for _, resp := range answers {
-		if resp.Status == 303 {
+		if resp.Status == 303 || resp.Status == 200 {
 			sessions++
 			continue
 		}
@@ -276,6 +280,12 @@ func TestHandInRefuses(t *testing.T) {
 		{"null", "application/json", `null`, nil, 400},
 		{"no state", "application/json", `{"code":"code-ann"}`, nil, 400},
 		{"no code", "application/json", `{"state":"` + state + `"}`, nil, 400},
+		{"code twice", "application/json", `{"code":"code-bob",` + good[1:], nil, 400},
+		{"code twice, escaped", "application/json", `{"\u0063ode":"code-bob",` + good[1:], nil, 400},
+		{"state twice", "application/json", `{"state":"x",` + good[1:], nil, 400},
+		{"CODE", "application/json", `{"CODE":"code-ann","state":"` + state + `"}`, nil, 400},
+		{"invalid UTF-8", "application/json", "{\"x\":\"\xff\"," + good[1:], nil, 400},
+		{"byte order mark", "application/json", "\ufeff" + good, nil, 400},
 		{"too large", "application/json", good + strings.Repeat(" ", 4096), nil, 413},
 		{"another site", "application/json", good, []core.HeaderField{origin("https://evil.example")}, 403},
 		{"a neighbour", "application/json", good, []core.HeaderField{origin("https://evil.shop.example")}, 403},

@@ -54,7 +54,9 @@ func TestDeclinedInsideTheApp(t *testing.T) {
 	for _, errCode := range []string{`400`, `"400"`, `-1`, `1`, `2000`} {
 		state := br.start("")
 		declined := `{"err_code":` + errCode + `,"err_msg":"no","code":"code-ann","state":"` + state + `"}`
-		assert.Equal(t, core.Refuse(403), br.post("/login/code", "application/json", declined), errCode)
+		resp := br.post("/login/code", "application/json", declined)
+		assert.Equal(t, 403, resp.Status, errCode)
+		assert.JSONEq(t, `{"declined":true}`, string(resp.Body), "not the answer to a stranger, nor to who is kept out")
 		assert.Equal(t, 400, br.post("/login/code", "application/json", `{"code":"code-ann","state":"`+state+`"}`).Status, "used up")
 	}
 	assert.Equal(t, 403, br.post("/login/code", "application/json", `{"err_code":400,"err_msg":"no"}`).Status)
@@ -78,6 +80,11 @@ func TestACodeOfAnotherScopeLogsNobodyIn(t *testing.T) {
 		b.platform.users["code"], b.platform.scope = "ann", &scope
 		br := b.browser()
 		assert.Equal(t, core.Refuse(400), br.get("/login/return?code=code&state="+br.start("")), scope)
+		assert.Empty(t, br.session())
+		// From a page inside the app, which has asked for more than the login.
+		b.platform.users["code"] = "ann"
+		body := `{"code":"code","state":"` + br.start("") + `"}`
+		assert.Equal(t, core.Refuse(400), br.post("/login/code", "application/json", body), scope)
 		assert.Empty(t, br.session())
 	}
 	assert.Contains(t, b.log.String(), "sessionapi_sendmsg")
@@ -229,7 +236,7 @@ func TestObserver(t *testing.T) {
 func TestProfileIsAskedOnlyWithItsScope(t *testing.T) {
 	for name, change := range map[string]func(*Config){
 		"scope": func(c *Config) {
-			c.Scope = "sessionapi_sendmsg:1:2"
+			c.Scope = "snsapi_base"
 			c.Platform.(*platform).scope = &c.Scope
 		},
 		"skip": func(c *Config) { c.SkipProfile = true },
