@@ -86,6 +86,8 @@ type words struct {
 	Problem, BadLink, UnknownApp, UnknownScope    string
 	BadRedirect, NoRedirect, UnknownCode          string
 	UnknownUser, ForeignPage, UnknownAction, Busy string
+	BadPage, NoPage, CompressedPage               string
+	UnknownView, UnknownSystem                    string
 }
 
 func wordsOf(r *core.Request) words {
@@ -116,6 +118,11 @@ func english() words {
 		UnknownCode: "No order has this imprest_code. A fake platform that was started again has forgotten its orders: buy anew.",
 		UnknownUser: "Nobody with this open_id holds a phone.", ForeignPage: "Another page tried to press a button of this phone.",
 		UnknownAction: "The form was sent without a button of its own.", Busy: "The platform does not answer now.",
+		BadPage:        "The address is not that of a page on this machine or an allowed host.",
+		NoPage:         "The page's server does not answer. Is it running?",
+		CompressedPage: "The page came compressed although the phone asked for plain text, so it cannot put its bridge in.",
+		UnknownView:    "This page is not open any more: the phone was started again. Open it anew.",
+		UnknownSystem:  "The platform must be android or ios.",
 	}
 }
 
@@ -139,5 +146,10 @@ func chinese() words {
 		UnknownCode: "没有这个预付款编号 (imprest_code) 的订单。模拟平台重启后会忘记之前的订单，请重新购买。",
 		UnknownUser: "没有这个 open_id 的用户。", ForeignPage: "其他页面试图操作本手机，已拒绝。",
 		UnknownAction: "表单没有带上自己的按钮。", Busy: "平台暂时没有响应。",
+		BadPage:        "该地址不是本机页面，也不在允许的主机之列。",
+		NoPage:         "页面所在的服务没有响应，请确认它已启动。",
+		CompressedPage: "页面以压缩格式返回（手机请求的是未压缩内容），无法注入桥接对象。",
+		UnknownView:    "页面已关闭：手机重新启动过，请重新打开。",
+		UnknownSystem:  "platform 只能是 android 或 ios。",
 	}
 }

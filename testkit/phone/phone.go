@@ -2,8 +2,8 @@ package phone
 
 import (
 	"context"
+	"crypto/rand"
 	"maps"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -22,13 +22,14 @@ type Config struct {
 	// of who asks. nil is all of the platform's accounts, each under its
 	// app_id.
 	Apps map[string]string
-	// Hosts are the host names, without a port, that the phone answers to and
-	// sends a browser back to, besides those of loopback.
+	// Hosts are the host names, without a port, that the phone answers to,
+	// sends a browser back to, and opens pages of, besides those of loopback.
 	Hosts []string
 }
 
-// New returns the phone's screens, all below /phone. Its error has
-// core.CodeInvalid and names what is wrong with cfg.
+// New returns the phone: its screens, all below /phone, and the web views, each
+// on an origin of its own ([IsView]). Its error has core.CodeInvalid and names
+// what is wrong with cfg.
 func New(cfg Config) (http.Handler, error) {
 	const op = "phone.New"
 	if cfg.Platform == nil {
@@ -50,6 +51,11 @@ func New(cfg Config) (http.Handler, error) {
 		}
 	}
 	p := &phone{platform: cfg.Platform, apps: maps.Clone(cfg.Apps), hosts: slices.Clone(cfg.Hosts), pages: pages}
+	p.views.key = make([]byte, 32)
+	if _, err := rand.Read(p.views.key); err != nil {
+		return nil, &core.Error{Op: op, Code: core.CodeInternal, Err: err}
+	}
+	p.transport = p.newTransport()
 
 	// A POST that another page sends is refused before it is read. Browsers
 	// say where a request comes from; what says nothing is no browser.
@@ -57,7 +63,15 @@ func New(cfg Config) (http.Handler, error) {
 	foreign.SetDenyHandler(nethttp.Wrap(core.HandlerFunc(func(_ context.Context, r *core.Request) *core.Response {
 		return p.problem(r, http.StatusForbidden, wordsOf(r).ForeignPage)
 	})))
-	return foreign.Handler(nethttp.Wrap(p)), nil
+	screens := foreign.Handler(nethttp.Wrap(p))
+	p.bridge = foreign.Handler(nethttp.Wrap(p.bridgeRoutes()))
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if IsView(r) {
+			p.serveView(rw, r)
+			return
+		}
+		screens.ServeHTTP(rw, r)
+	}), nil
 }
 
 // phone serves the screens.
@@ -66,6 +80,10 @@ type phone struct {
 	apps     map[string]string
 	hosts    []string
 	pages    pages
+
+	views     views
+	transport http.RoundTripper // to the pages of the views
+	bridge    http.Handler      // below /.vvchat/ on a view's origin
 }
 
 // Handle implements core.Handler.
@@ -77,6 +95,7 @@ func (p *phone) Handle(ctx context.Context, r *core.Request) *core.Response {
 		"GET /phone":           core.HandlerFunc(p.home),
 		"POST /phone":          core.HandlerFunc(p.hold),
 		"GET /phone/login":     core.HandlerFunc(p.askConsent),
+		"GET /phone/open":      core.HandlerFunc(p.openPage),
 		"POST /phone/login":    core.HandlerFunc(p.consent),
 		"GET /phone/pay":       core.HandlerFunc(p.askPayment),
 		"POST /phone/pay":      core.HandlerFunc(p.pay),
@@ -87,11 +106,12 @@ func (p *phone) Handle(ctx context.Context, r *core.Request) *core.Response {
 // isOurs reports whether the phone may be asked by that host name, or send a
 // browser there.
 func (p *phone) isOurs(host string) bool {
-	if host == "localhost" || slices.ContainsFunc(p.hosts, func(h string) bool { return strings.EqualFold(h, host) }) {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
+	return isLoopback(host) || p.isNamed(host) || p.views.find(host) != nil
+}
+
+// isNamed reports whether the configuration names a host.
+func (p *phone) isNamed(host string) bool {
+	return slices.ContainsFunc(p.hosts, func(h string) bool { return strings.EqualFold(h, host) })
 }
 
 // asked is what a link into the phone, or a form of its screens, says.

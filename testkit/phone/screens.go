@@ -2,6 +2,7 @@ package phone
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"embed"
 	"html/template"
@@ -43,6 +44,9 @@ func parsePages() (pages, error) {
 // screen is what every template sees.
 type screen struct {
 	W words
+	// Base is the phone's own origin where the screen stands on another; else
+	// "".
+	Base string
 	// Title is the screen's heading.
 	Title string
 	// OtherLanguage is the address of this screen in the other language; ""
@@ -95,7 +99,7 @@ func (p *phone) show(r *core.Request, status int, name, leads string, s screen) 
 		{Name: "X-Content-Type-Options", Value: "nosniff"},
 		// Browsers hold form-action against the redirect that answers a form
 		// too, so it names where this one may lead.
-		{Name: "Content-Security-Policy", Value: strings.TrimSpace("default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'; form-action 'self' " + leads)},
+		{Name: "Content-Security-Policy", Value: strings.TrimSpace("default-src 'none'; style-src " + cmp.Or(s.Base, "'self'") + "; img-src data:; base-uri 'none'; frame-ancestors 'none'; form-action 'self' " + leads)},
 		// Not "no-referrer": it would make the Origin of our own forms null.
 		{Name: "Referrer-Policy", Value: "same-origin"},
 	}}

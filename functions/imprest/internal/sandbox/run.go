@@ -13,6 +13,7 @@ import (
 
 	"github.com/imprest-go/imprest/adapters/nethttp"
 	"github.com/imprest-go/imprest/core"
+	"github.com/imprest-go/imprest/testkit/phone"
 )
 
 // sweepEvery is how often the journal is looked through for what is due.
@@ -139,13 +140,13 @@ func (w *world) serveMerchant(rw http.ResponseWriter, r *http.Request) {
 	w.current.Load().handler.ServeHTTP(rw, r)
 }
 
-// platformHandler serves the platform's address: the phone, and the platform
-// on its documented paths.
+// platformHandler serves the platform's address: the phone with its web views,
+// and the platform on its documented paths.
 func (w *world) platformHandler() http.Handler {
 	api := w.platform.Handler()
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		switch {
-		case r.URL.Path == "/phone" || strings.HasPrefix(r.URL.Path, "/phone/"):
+		case phone.IsView(r), r.URL.Path == "/phone", strings.HasPrefix(r.URL.Path, "/phone/"):
 			w.phone.ServeHTTP(rw, r)
 		case r.URL.Path == "/" && r.Method == http.MethodGet:
 			http.Redirect(rw, r, "/phone", http.StatusFound)
