@@ -27,7 +27,8 @@ type grant struct {
 // Consent is the user's tap on "allow": it returns a code that the app can
 // exchange for a token, once, before it expires. An empty openID is the first
 // user's. The error is a [core.Error] with [core.CodeNotFound] for an app or a
-// user that does not exist, and [core.CodeInvalid] for an unknown scope.
+// user that does not exist or a chat that is not the user's, and
+// [core.CodeInvalid] for an unknown scope.
 func (p *Platform) Consent(appID, openID, scope string) (code string, err error) {
 	const op = "testkit.Platform.Consent"
 	p.mu.Lock()
@@ -39,8 +40,15 @@ func (p *Platform) Consent(appID, openID, scope string) (code string, err error)
 	if !ok {
 		return "", notFound(op, "open_id", openID)
 	}
-	if scope != ScopeUserInfo && !sendScope().MatchString(scope) {
-		return "", core.Invalid(op, "scope: must be snsapi_userinfo or sessionapi_sendmsg:SESSION_ID:SESSION_TYPE (type 1 or 2)")
+	if scope != ScopeUserInfo {
+		if !sendScope().MatchString(scope) {
+			return "", core.Invalid(op, "scope: must be snsapi_userinfo or sessionapi_sendmsg:SESSION_ID:SESSION_TYPE (type 1 or 2)")
+		}
+		parts := strings.Split(scope, ":")
+		chat, ok := p.session(parts[1])
+		if !ok || !chat.has(user.OpenID) || chat.Type != sessionType(parts[2]) {
+			return "", notFound(op, "a chat of the user by the scope", scope)
+		}
 	}
 	code = p.ids.next("code", 32)
 	now := p.Clock.Now()
@@ -60,15 +68,20 @@ func addGrant(all map[string]grant, text string, g grant, now time.Time) {
 func sendScope() *regexp.Regexp { return regexp.MustCompile(`^sessionapi_sendmsg:[^:\s]+:[12]$`) }
 
 func (p *Platform) readToken(req *request) *refusal {
+	if _, refused := req.one("code"); refused != nil {
+		return refused
+	}
+	return p.readCredentials(req)
+}
+
+// readCredentials checks the app_id and the app_key of a query.
+func (p *Platform) readCredentials(req *request) *refusal {
 	appID, refused := req.one("app_id")
 	if refused != nil {
 		return refused
 	}
 	key, refused := req.one("app_key")
 	if refused != nil {
-		return refused
-	}
-	if _, refused = req.one("code"); refused != nil {
 		return refused
 	}
 	req.target.AppID = appID
@@ -124,7 +137,7 @@ func (p *Platform) granted(req *request) (grant, *refusal) {
 	switch {
 	case strings.ContainsAny(values[0], " \t"):
 		return grant{}, refuse("Authorization: must be the bare token, nothing before it")
-	case !ok:
+	case !ok || g.scope == robotScope:
 		return grant{}, refuse("Authorization: the token is not known")
 	case !p.Clock.Now().Before(g.expires):
 		return grant{}, refuse("Authorization: the token has expired")

@@ -89,7 +89,7 @@ func TestProfileIsStrict(t *testing.T) {
 		return get(t, p, tokenPath+"?app_id=test&app_key=123456&code="+consent(t, p, scope)).fields["token"].(string)
 	}
 	token := exchange(ScopeUserInfo)
-	for _, authorization := range [][]string{nil, {""}, {"x"}, {"Bearer " + token}, {token, token}, {exchange("sessionapi_sendmsg:S1:2")}} {
+	for _, authorization := range [][]string{nil, {""}, {"x"}, {"Bearer " + token}, {token, token}, {exchange("sessionapi_sendmsg:" + TestSessions()[1].ID + ":2")}} {
 		a := profile(t, p, authorization...)
 		assert.Equal(t, http.StatusBadRequest, a.status, "%q", authorization)
 		assert.Contains(t, a.body, "Authorization:", "%q", authorization)
@@ -105,7 +105,7 @@ func TestConsent(t *testing.T) {
 	p := testPlatform(t, PlatformConfig{})
 	ann := p.AddUser(User{Nickname: "Ann", Sex: "女"})
 	assert.Len(t, ann.OpenID, 32)
-	code, err := p.Consent("test", ann.OpenID, "sessionapi_sendmsg:S-1_x:1")
+	code, err := p.Consent("test", ann.OpenID, "sessionapi_sendmsg:"+TestSessions()[0].ID+":1")
 	require.NoError(t, err)
 	assert.Equal(t, ann.OpenID, get(t, p, tokenPath+"?app_id=test&app_key=123456&code="+code).fields["open_id"])
 

@@ -31,9 +31,9 @@
 // identifiers are the same every time. Inject makes things go wrong
 // ([Faults]); [Platform.Requests] is the record of all that went over the wire.
 //
-// The fake platform serves orders, queries, payouts, tokens, profiles and the
-// test host's own order; [Platform] lists the calls. It has no messages and no
-// robots.
+// The fake platform serves every call of the page; [Platform] lists them. It
+// keeps what apps say in chats, what users share and what robots are told to
+// do: [Platform.Messages], [Platform.Shares], [Platform.RobotCommands].
 //
 // To test what happens after the payment, start a cloud on the same clock, and
 // let the merchant redeem its exchange codes:

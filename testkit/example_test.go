@@ -221,3 +221,39 @@ func ExamplePlatform_Payouts() {
 	// <nil> 0
 	// 1
 }
+
+// A page hands in the code of a consent to send into a chat, and the server
+// sends. What the platform's chats hold by then is for the test to ask.
+func ExamplePlatform_Messages() {
+	platform, err := testkit.NewPlatform(testkit.PlatformConfig{Seed: 1})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer platform.Close()
+	client, err := vvchat.New(vvchat.Config{
+		BaseURL: platform.URL, AppID: "test", AppKeys: core.Secrets("123456"), StoreNo: "s1234", AllowWeakKey: true, Now: platform.Clock.Now,
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	chat := vvchat.Session{ID: testkit.TestSessions()[1].ID, Type: vvchat.SessionGroup}
+	code, err := platform.Consent("test", "", vvchat.SessionScope(chat)) // the user's tap on "allow"
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, err = client.SendToSession(context.Background(), code, chat, vvchat.Message{Content: "somebody rings"})
+	fmt.Println(err, platform.Messages(chat.ID)[0].Content)
+	robot, err := client.Robot(testkit.TestRobot().RobotNo)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	err = robot.Send(context.Background(), vvchat.RobotTarget{SessionOpenID: chat.ID, SessionType: vvchat.SessionGroup}, vvchat.SendText{Text: "hello"})
+	fmt.Println(err, platform.RobotCommands()[0].Cmd)
+	// Output:
+	// <nil> somebody rings
+	// <nil> send-text
+}

@@ -70,7 +70,7 @@ type Exchange struct {
 func (e Exchange) String() string {
 	var b strings.Builder
 	arrow := "<-"
-	if e.Call == CallNotification || e.Call == CallPayoutNotification {
+	if e.Call == CallNotification || e.Call == CallPayoutNotification || e.Call == CallRobotEvent {
 		arrow = "->"
 	}
 	fmt.Fprintf(&b, "%s #%d %s %s %s", e.Peer, e.Seq, arrow, e.Method, e.Path)

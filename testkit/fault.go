@@ -18,6 +18,9 @@ const (
 	CallToken        Call = "token"
 	CallUserInfo     Call = "userinfo"
 	CallAgentpay     Call = "agentpay"
+	CallSendMsg      Call = "sendmsg"
+	CallRobotToken   Call = "robot-token"
+	CallRobotCommand Call = "robot-command"
 	// CallTestImprest is the one that the test host alone has: an order
 	// made by the platform itself.
 	CallTestImprest Call = "test-imprest"
@@ -26,6 +29,9 @@ const (
 	// or of a payout.
 	CallNotification       Call = "notification"
 	CallPayoutNotification Call = "payout-notification"
+	// CallRobotEvent is an event that a robot's merchant is told of. No
+	// fault strikes it: it is sent once, by whoever tests.
+	CallRobotEvent Call = "robot-event"
 )
 
 // The operations of Tuya's mall and VoIP, which [Cloud] plays, by the names
@@ -48,7 +54,7 @@ const (
 )
 
 func vvchatCalls() []Call {
-	return []Call{CallUnifiedOrder, CallQuery, CallToken, CallUserInfo, CallAgentpay, CallTestImprest}
+	return []Call{CallUnifiedOrder, CallQuery, CallToken, CallUserInfo, CallAgentpay, CallSendMsg, CallRobotToken, CallRobotCommand, CallTestImprest}
 }
 
 func tuyaCalls() []Call {
@@ -188,7 +194,7 @@ func Faults() []FaultInfo {
 		{FaultDurationExpiry, []Call{CallToken}, "expire_in is a duration in seconds, as the robot's is", false},
 		{FaultOtherUser, []Call{CallUserInfo}, "the profile is another user's", false},
 
-		{FaultTokenExpired, append([]Call{CallUserInfo, CallGetSNTicket}, tuya...), "the token has expired before its time (1010 of Tuya; 42001 of WeChat, for that token for ever)", false},
+		{FaultTokenExpired, append([]Call{CallUserInfo, CallSendMsg, CallRobotCommand, CallGetSNTicket}, tuya...), "the token has expired before its time (of a robot for ever; 1010 of Tuya; 42001 of WeChat, for that token for ever)", false},
 		{FaultTokenInvalid, append([]Call{CallGetSNTicket}, tuya...), "the token is not good any more (1011 of Tuya; 40001 of WeChat, for that token for ever)", false},
 
 		{FaultSystemError, cloud, "HTTP 200 with the system's error (500 of Tuya, -1 of WeChat), without an effect", false},
@@ -245,6 +251,8 @@ type Fault struct {
 	OutTradeNo string
 	// OutOrderNo limits it to one payout; "" is every payout.
 	OutOrderNo string
+	// SessionID limits it to one chat; "" is every chat.
+	SessionID string
 	// DeviceID limits it to one device; "" is every device.
 	DeviceID string
 	// Match limits it further; nil lets every call pass. It may look at the
@@ -273,6 +281,7 @@ type FaultTarget struct {
 	OutTradeNo  string
 	OutOrderNo  string
 	ImprestCode string
+	SessionID   string
 	UserID      string
 	DeviceID    string
 	// Attempt counts the attempts of one notification, from 1.
@@ -311,7 +320,8 @@ func (i *Injection) fits(t FaultTarget) bool {
 		return false
 	case !slices.Contains(i.info.Calls, t.Call), f.Call != "" && f.Call != t.Call:
 		return false
-	case f.OutTradeNo != "" && f.OutTradeNo != t.OutTradeNo, f.OutOrderNo != "" && f.OutOrderNo != t.OutOrderNo, f.DeviceID != "" && f.DeviceID != t.DeviceID:
+	case f.OutTradeNo != "" && f.OutTradeNo != t.OutTradeNo, f.OutOrderNo != "" && f.OutOrderNo != t.OutOrderNo,
+		f.SessionID != "" && f.SessionID != t.SessionID, f.DeviceID != "" && f.DeviceID != t.DeviceID:
 		return false
 	}
 	return f.Match == nil || f.Match(t)

@@ -14,7 +14,8 @@ import (
 // answer is no concern of the user. An empty openID is the first user's.
 //
 // The error is a [core.Error]: [core.CodeNotFound] for a code or a user that
-// does not exist, [core.CodeConflict] for an order that is paid already.
+// does not exist, [core.CodeConflict] for an order that is paid already, and
+// [ErrInsufficientBalance] for a user who has less.
 func (p *Platform) Pay(ctx context.Context, imprestCode, openID string) (Trade, error) {
 	return p.pay(ctx, imprestCode, openID, false)
 }
@@ -68,6 +69,9 @@ func (p *Platform) book(imprestCode, openID string, again bool) (*notification, 
 			what = "not paid yet"
 		}
 		return nil, Trade{}, &core.Error{Op: op, Code: core.CodeConflict, Err: fmt.Errorf("out_trade_no %q is %s", t.OutTradeNo, what)}
+	}
+	if !p.spend(user.OpenID, t.Amount) {
+		return nil, Trade{}, ErrInsufficientBalance
 	}
 	payment := Payment{TradeNo: p.ids.next("trade_no", 28), OpenID: user.OpenID, PayTime: p.Clock.Now()}
 	if again {

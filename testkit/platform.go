@@ -20,6 +20,10 @@ type PlatformConfig struct {
 	Accounts []Account
 	// Users are the people with a phone; [TestUser] alone if there are none.
 	Users []User
+	// Sessions are the chats; [TestSessions] if it is nil.
+	Sessions []Session
+	// Robots are the apps' robots; [TestRobot] alone if it is nil.
+	Robots []Robot
 	// Clock is the time that the platform lives in. If it is nil it is one
 	// that stands still at the moment of creation, so that a notification
 	// is delivered again when the test says so. A program that people use
@@ -80,13 +84,14 @@ func DefaultSchedule() []time.Duration {
 //	GET  /userservices/v2/authorization/token      a code for a token
 //	GET  /userservices/v2/authorization/userinfo   a user's profile
 //	POST /paybusapi/v1/app/agentpay                a payout
+//	POST /messageapi/v1/authorization/sendmsg      a message into a chat
+//	GET  /robotapi/v1/token                        a token for an app's robots
+//	POST /robotapi/v1/message/send                 a robot's command
 //	GET  /paybusapi/v1/test/imprest                an order of one fen to try
 //	                                               out paying; it has no
 //	                                               notify_url
 //
-// The others that the page has (message, robot token, robot command) are
-// answered 400 and say that this fake does not serve them yet; a path that the
-// page does not have, 404.
+// A path that the page does not have is answered 404.
 //
 // A Platform is safe for use by many goroutines.
 type Platform struct {
@@ -116,6 +121,12 @@ type Platform struct {
 	books         books
 	codes         map[string]grant
 	secrets       secrets
+	balances      map[string]core.Fen
+	sessions      []Session
+	messages      []ChatMessage
+	shares        []Share
+	robots        []Robot
+	commands      []RobotCommand
 	payouts       []*payout
 	nonces        map[string]time.Time // of joint signatures, until when they are remembered
 	notifications []*notification
@@ -138,6 +149,7 @@ func NewPlatform(cfg PlatformConfig) (*Platform, error) {
 		books:    newBooks(),
 		codes:    map[string]grant{},
 		nonces:   map[string]time.Time{},
+		balances: map[string]core.Fen{},
 		secrets:  newSecrets(),
 	}
 	p.routes = p.endpoints()
@@ -150,6 +162,17 @@ func NewPlatform(cfg PlatformConfig) (*Platform, error) {
 		p.timeout = 5 * time.Second
 	}
 	if err := p.admit(cfg.Accounts, cfg.Users); err != nil {
+		return nil, err
+	}
+	if cfg.Sessions == nil {
+		cfg.Sessions = TestSessions()
+	}
+	for _, s := range cfg.Sessions {
+		if _, err := p.addSession("testkit.NewPlatform", s); err != nil {
+			return nil, err
+		}
+	}
+	if err := p.admitRobots(cfg.Robots); err != nil {
 		return nil, err
 	}
 	if p.notifier == nil {

@@ -46,7 +46,7 @@ type Readings struct {
 	SceneTypes []string
 	// Limits adds to, or changes, how many characters a field of an order
 	// or a payout may have: nonce_str 32 (documented), out_trade_no,
-	// out_order_no, in_open_id and out_open_id 64, title 256,
+	// out_order_no, in_open_id and out_open_id 64, title 256, content 16384,
 	// remark 512, notify_url 1024.
 	Limits map[string]int
 
@@ -80,6 +80,22 @@ type Readings struct {
 	// SignWindow is how far the timestamp of a joint signature may be off,
 	// and how long its noncestr is remembered twice; 5 minutes if it is 0.
 	SignWindow time.Duration
+
+	// AnyMessageType accepts a message of whatever type; otherwise text is
+	// the only one, as it is the only one documented.
+	AnyMessageType bool
+	// SendMsgResult is the answer to a message, of which the page says
+	// nothing but its status; "{}" if it is empty.
+	SendMsgResult string
+	// RobotTokenLife is how long a robot's token is good; 2 hours if it is 0.
+	RobotTokenLife time.Duration
+	// OldRobotTokens keeps a robot's token good when there is a newer one.
+	OldRobotTokens bool
+	// RobotTypeNumbers accepts session_type and to_type of a command as JSON
+	// numbers too.
+	RobotTypeNumbers bool
+	// EventTypeText sends the session_type of an event as a JSON string.
+	EventTypeText bool
 
 	// NotifyForm sends notifications as forms in the place of JSON.
 	NotifyForm bool
@@ -120,10 +136,16 @@ func (r Readings) withDefaults() Readings {
 	if r.PayoutDelay <= 0 {
 		r.PayoutDelay = time.Second
 	}
+	if r.SendMsgResult == "" {
+		r.SendMsgResult = "{}"
+	}
+	if r.RobotTokenLife <= 0 {
+		r.RobotTokenLife = 2 * time.Hour
+	}
 	if r.SignWindow <= 0 {
 		r.SignWindow = 5 * time.Minute
 	}
-	limits := map[string]int{"nonce_str": 32, "out_trade_no": 64, "out_order_no": 64, "in_open_id": 64, "out_open_id": 64, "title": 256, "remark": 512, "notify_url": 1024}
+	limits := map[string]int{"nonce_str": 32, "out_trade_no": 64, "out_order_no": 64, "in_open_id": 64, "out_open_id": 64, "title": 256, "content": 16384, "remark": 512, "notify_url": 1024}
 	maps.Copy(limits, r.Limits)
 	r.Limits = limits
 	if r.UnknownOrder == 0 {

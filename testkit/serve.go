@@ -27,17 +27,13 @@ func (p *Platform) endpoints() map[string]endpoint {
 		"GET /userservices/v2/authorization/userinfo": {CallUserInfo, p.readUserInfo, p.answerUserInfo},
 		"GET /paybusapi/v1/test/imprest":              {CallTestImprest, takeAny, p.makeTestOrder},
 		"POST /paybusapi/v1/app/agentpay":             {CallAgentpay, p.readPayout, p.makePayout},
-
-		// What the page has besides.
-		"POST /messageapi/v1/authorization/sendmsg": {read: unserved},
-		"GET /robotapi/v1/token":                    {read: unserved},
-		"POST /robotapi/v1/message/send":            {read: unserved},
+		"POST /messageapi/v1/authorization/sendmsg":   {CallSendMsg, p.readMessage, p.sendMessage},
+		"GET /robotapi/v1/token":                      {CallRobotToken, p.readRobotToken, p.makeRobotToken},
+		"POST /robotapi/v1/message/send":              {CallRobotCommand, p.readCommand, p.carryOutCommand},
 	}
 }
 
 func takeAny(*request) *refusal { return nil }
-
-func unserved(*request) *refusal { return refuse("this fake does not serve it yet") }
 
 // request is a request while it is served.
 type request struct {
@@ -47,6 +43,7 @@ type request struct {
 	fields    []field // of a signed body
 	canonical string  // the text under its sign
 	basesign  string  // of a joint signature
+	command   RobotCommand
 	account   Account
 	target    FaultTarget
 	struck    struck
