@@ -55,10 +55,10 @@ func TestWhatThePlatformRefuses(t *testing.T) {
 			return code
 		}, 400, vvchat.ClassToken, "let the user consent again"},
 		"a code of a consent to messages": {func(t *testing.T, p *testkit.Platform, _ *vvchat.Client, _ string) string {
-			code, err := p.Consent("test", "", vvchat.SessionScope(vvchat.Session{ID: "S1", Type: vvchat.SessionGroup}))
+			code, err := p.Consent("test", "", vvchat.SessionScope(vvchat.Session{ID: testkit.TestSessions()[1].ID, Type: vvchat.SessionGroup}))
 			require.NoError(t, err)
 			return code
-		}, 400, "", `"sessionapi_sendmsg:S1:2", and a login needs snsapi_userinfo`},
+		}, 400, "", `"sessionapi_sendmsg:` + testkit.TestSessions()[1].ID + `:2", and a login needs snsapi_userinfo`},
 		"an app_key that is not ours": {func(_ *testing.T, p *testkit.Platform, _ *vvchat.Client, code string) string {
 			p.SetAppKey("test", core.NewSecret("another-key-of-this-app"))
 			return code
