@@ -162,7 +162,13 @@ func New(cfg Config) (*Login, error) {
 	if err != nil {
 		return nil, err
 	}
+	linked := cfg.Link != nil
 	setDefaults(&cfg)
+	if !linked {
+		if _, err := vvchat.BuildLink(vvchat.LoginLink{AppID: cfg.AppID, Scope: cfg.Scope, RedirectURI: cfg.RedirectURI}); err != nil {
+			return nil, core.Invalid(op, reasonOf(err))
+		}
+	}
 	l := &Login{
 		cfg:           cfg,
 		redirect:      redirect,
@@ -203,13 +209,25 @@ func New(cfg Config) (*Login, error) {
 	return l, nil
 }
 
+// reasonOf is what another package's error says, without its name.
+func reasonOf(err error) string {
+	if e, ok := errors.AsType[*core.Error](err); ok && e.Err != nil {
+		return e.Err.Error()
+	}
+	return err.Error()
+}
+
 func setDefaults(cfg *Config) {
 	if cfg.Scope == "" {
 		cfg.Scope = vvchat.ScopeUserInfo
 	}
 	if cfg.Link == nil {
 		appID, scope, redirectURI := cfg.AppID, cfg.Scope, cfg.RedirectURI
-		cfg.Link = func(state string) string { return vvchat.LoginLink(appID, scope, state, redirectURI) }
+		cfg.Link = func(state string) string {
+			// New has built one of these: a state of our own cannot spoil it.
+			link, _ := vvchat.BuildLink(vvchat.LoginLink{AppID: appID, Scope: scope, State: state, RedirectURI: redirectURI})
+			return link
+		}
 	}
 	if cfg.AfterLogin == "" {
 		cfg.AfterLogin = "/"

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -314,15 +313,4 @@ func TestAnswersUnderARotatingKey(t *testing.T) {
 	next.OutTradeNo = "O2"
 	_, err = client.UnifiedOrder(t.Context(), next)
 	assert.Equal(t, core.CodeRefused, core.CodeOf(err), "the first key signs, so the platform's change comes last")
-}
-
-func TestLinks(t *testing.T) {
-	link, err := url.Parse(vvchat.LoginLink("test", vvchat.ScopeUserInfo, "a b&c", "https://shop.example/back?x=1&y=2"))
-	require.NoError(t, err)
-	assert.Equal(t, "qyx", link.Scheme)
-	assert.Equal(t, "thirdlogin", link.Host)
-	assert.NotContains(t, link.RawQuery, "+")
-	assert.Equal(t, url.Values{"app_id": {"test"}, "scope": {"snsapi_userinfo"}, "state": {"a b&c"}, "redirect_uri": {"https://shop.example/back?x=1&y=2"}}, link.Query())
-	assert.Equal(t, "qyx://qpay?app_id=test&imprest_code=I1&redirect_uri=https%3A%2F%2Fshop.example%2F", vvchat.PayLink("I1", "test", "https://shop.example/"))
-	assert.NotContains(t, vvchat.LoginLink("test", "s", "", "https://x"), "state")
 }

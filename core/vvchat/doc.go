@@ -16,6 +16,16 @@
 // robot, whose [Robot.Send] says something in a chat or shows a web page over
 // it; the robot's events arrive at core/callback.
 //
+// # Pages and links
+//
+// A page inside the IM calls the JSSDK: [JSArguments] writes a [JSCall]
+// ([AuthCall], [GetSessionCall], [SelectSessionCall], [PayCall], [ShareCall])
+// into it, and the call's Result reads what the page hands back. A page in a
+// browser on the phone opens a qyx:// link: [BuildLink] writes a [Link]
+// ([LoginLink], [PayLink], [OpenSessionViewLink], [ShareLink]), [Redirects]
+// keeps the way back at home, and [ParseLoginAnswer] and its like read what
+// comes back. A trade_no from a page or a link proves nothing.
+//
 // # What it guards
 //
 // A client makes one attempt and says what is known of a failure:

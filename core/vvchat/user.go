@@ -11,9 +11,6 @@ import (
 	"github.com/imprest-go/imprest/core"
 )
 
-// ScopeUserInfo is the scope that lets a token read the user's profile.
-const ScopeUserInfo = "snsapi_userinfo"
-
 // Token is what a code was exchanged for. seeds: 001, "通过code获取token".
 type Token struct {
 	// OpenID names the user to this app.
