@@ -23,6 +23,9 @@ type Redirects []string
 func (r Redirects) Check(redirectURI string) error {
 	const op = "vvchat.Redirects"
 	target, err := absolute(redirectURI)
+	if err == nil {
+		err = plainPath(target)
+	}
 	if err != nil {
 		return core.Invalid(op, "redirect_uri "+err.Error())
 	}
@@ -44,7 +47,7 @@ func below(target, allowed string) bool {
 	return ok && (rest == "" || rest[0] == '/')
 }
 
-// absolute reads an address that every reader takes in the same way.
+// absolute reads an address whose host every reader takes in the same way.
 func absolute(text string) (*url.URL, error) {
 	for i := 0; i < len(text); i++ {
 		if c := text[i]; c <= ' ' || c >= 0x7f || c == '\\' {
@@ -62,10 +65,15 @@ func absolute(text string) (*url.URL, error) {
 	case strings.ContainsAny(u.Hostname(), "%") || u.Port() == "" && strings.HasSuffix(u.Host, ":"):
 		return nil, errors.New("must have a plain host")
 	}
+	return u, nil
+}
+
+// plainPath reports what lets two readers see two paths.
+func plainPath(u *url.URL) error {
 	raw := strings.ToLower(u.EscapedPath())
 	if strings.Contains(raw, "%2f") || strings.Contains(raw, "%5c") || strings.Contains(raw, "%2e") || strings.Contains(raw, "//") ||
 		(u.Path != "" && strings.TrimSuffix(u.Path, "/") != strings.TrimSuffix(path.Clean(u.Path), "/")) {
-		return nil, errors.New("must have a path without dots, doubled and encoded slashes")
+		return errors.New("must have a path without dots, doubled and encoded slashes")
 	}
-	return u, nil
+	return nil
 }
