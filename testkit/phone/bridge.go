@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/imprest-go/imprest/core"
@@ -16,6 +19,8 @@ func (p *phone) bridgeRoutes() core.Routes {
 	return core.Routes{
 		"GET " + own + "bridge.js": core.HandlerFunc(p.bridgeScript),
 		"POST " + own + "call":     core.HandlerFunc(p.call),
+		"POST " + own + "answer":   core.HandlerFunc(p.sheetAnswer),
+		"POST " + own + "cancel":   core.HandlerFunc(p.cancelSheet),
 	}
 }
 
@@ -65,6 +70,19 @@ func failed(text string) string {
 	return string(answer)
 }
 
+// methods are the calls that open a sheet, each with the options that it must
+// have and those that it may.
+func methods() map[string]struct{ must, may []string } {
+	return map[string]struct{ must, may []string }{
+		"auth":          {[]string{"app_id", "scope"}, []string{"state"}},
+		"selectSession": {},
+		"pay":           {[]string{"imprest_code"}, []string{"app_id"}}, // the guides differ on app_id
+		"share":         {[]string{"app_id", "share_title", "share_url"}, []string{"sub_title", "thumb_url", "share_data_url"}},
+	}
+}
+
+const maxOption = 8 << 10 // of one option, in bytes
+
 // call takes a call of the page: POST /.vvchat/call with method and options.
 func (p *phone) call(_ context.Context, r *core.Request) *core.Response {
 	v := p.views.find(r.Header.Get("Host"))
@@ -78,5 +96,91 @@ func (p *phone) call(_ context.Context, r *core.Request) *core.Response {
 	if err := json.Unmarshal(r.Body, &asked); err != nil {
 		return core.JSON(http.StatusOK, told{Answer: failed("the options must be an object")})
 	}
-	return core.JSON(http.StatusOK, told{Answer: failed("there is no method " + asked.Method)})
+	if asked.Method == "getSession" {
+		chat, ok := p.chat(v.openID, v.session)
+		if !ok {
+			return core.JSON(http.StatusOK, told{Answer: failed("the page was not opened in a chat")})
+		}
+		return core.JSON(http.StatusOK, told{Answer: chatResult(chat)})
+	}
+	known, ok := methods()[asked.Method]
+	if !ok {
+		return core.JSON(http.StatusOK, told{Answer: failed(fmt.Sprintf("there is no method %.40q", asked.Method))})
+	}
+	s := &sheet{view: v, method: asked.Method, options: map[string]string{}}
+	for i, name := range slices.Concat(known.must, known.may) {
+		value, err := option(name, asked.Options[name])
+		if err == nil && value == "" && i < len(known.must) {
+			err = errors.New(name + ": must be given")
+		}
+		if err != nil {
+			return core.JSON(http.StatusOK, told{Answer: failed(err.Error())})
+		}
+		s.options[name] = value
+	}
+	if err := checkShare(s.options); err != nil {
+		return core.JSON(http.StatusOK, told{Answer: failed(err.Error())})
+	}
+	for _, name := range []string{"share_url", "thumb_url"} {
+		s.options[name] = v.outside(s.options[name])
+	}
+	p.sheets.add(s)
+	return core.JSON(http.StatusOK, told{ID: s.id, Sheet: v.phone + "/phone/sheet/" + s.id, Title: p.titleOf(s, wordsIn(v.lang))})
+}
+
+// option reads one option: a text. The template of a share may be an object
+// too.
+func option(name string, raw json.RawMessage) (string, error) {
+	if len(raw) > maxOption {
+		return "", errors.New(name + ": is too long")
+	}
+	if len(raw) == 0 || string(raw) == "null" {
+		return "", nil
+	}
+	var text string
+	if err := json.Unmarshal(raw, &text); err == nil {
+		return text, nil
+	}
+	if name == "share_data_url" && raw[0] == '{' {
+		return string(raw), nil
+	}
+	return "", errors.New(name + ": must be a text")
+}
+
+// sheetAnswer tells the bridge what the user answered: POST /.vvchat/answer
+// with the sheet's id. Nothing is told while the sheet is open.
+func (p *phone) sheetAnswer(_ context.Context, r *core.Request) *core.Response {
+	s := p.ownSheet(r)
+	if s == nil {
+		return core.Refuse(http.StatusNotFound)
+	}
+	answer, _ := s.state()
+	return core.JSON(http.StatusOK, told{Answer: answer})
+}
+
+// cancelSheet ends a sheet that the user left without a button of it: POST
+// /.vvchat/cancel with the sheet's id.
+func (p *phone) cancelSheet(ctx context.Context, r *core.Request) *core.Response {
+	s := p.ownSheet(r)
+	if s == nil {
+		return core.Refuse(http.StatusNotFound)
+	}
+	p.cancel(s)
+	return p.sheetAnswer(ctx, r)
+}
+
+// ownSheet finds the sheet that a request of its own view names, or nil.
+func (p *phone) ownSheet(r *core.Request) *sheet {
+	v := p.views.find(r.Header.Get("Host"))
+	var named struct {
+		ID string `json:"id"`
+	}
+	if v == nil || json.Unmarshal(r.Body, &named) != nil {
+		return nil
+	}
+	s := p.sheets.find(named.ID)
+	if s == nil || s.view.id != v.id {
+		return nil
+	}
+	return s
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/imprest-go/imprest/core"
@@ -24,11 +25,16 @@ func (p *phone) askConsent(_ context.Context, r *core.Request) *core.Response {
 		return refused
 	}
 	w := wordsOf(r)
-	body := consentBody{Merchant: p.merchant(a.Get("app_id"))}
-	body.Scope, body.More, _ = explainScope(w, a.Get("scope"))
 	return p.show(r, http.StatusOK, "login", origin, screen{
-		W: w, Title: w.Login, Body: body, Hidden: handOn(a, "app_id", "scope", "state", "redirect_uri"),
+		W: w, Title: w.Login, Action: "/phone/login", Hidden: handOn(a, "app_id", "scope", "state", "redirect_uri"),
+		Body: p.consentBody(w, a.Get("app_id"), a.Get("scope"), p.holder(r).OpenID),
 	})
+}
+
+func (p *phone) consentBody(w words, appID, scope, openID string) consentBody {
+	body := consentBody{Merchant: p.merchant(appID)}
+	body.Scope, body.More, _ = p.explainScope(w, scope, openID)
+	return body
 }
 
 // consent takes the user's answer back to the merchant.
@@ -71,7 +77,7 @@ func (p *phone) readConsent(r *core.Request) (a asked, origin string, refused *c
 	if _, ok := p.apps[a.Get("app_id")]; !ok {
 		return a, "", p.problem(r, http.StatusBadRequest, w.UnknownApp)
 	}
-	if _, _, ok := explainScope(w, a.Get("scope")); !ok {
+	if _, _, ok := p.explainScope(w, a.Get("scope"), p.whose(r, a)); !ok {
 		return a, "", p.problem(r, http.StatusBadRequest, w.UnknownScope)
 	}
 	target, origin, ok := p.back(a)
@@ -84,20 +90,21 @@ func (p *phone) readConsent(r *core.Request) (a asked, origin string, refused *c
 	return a, origin, nil
 }
 
-// explainScope says in words what a scope allows.
-func explainScope(w words, scope string) (what, more string, ok bool) {
+// explainScope says in words what a scope allows, to a user. One for a chat
+// must be for one that he is in.
+func (p *phone) explainScope(w words, scope, openID string) (what, more string, ok bool) {
 	if scope == testkit.ScopeUserInfo {
 		return w.ForProfile, w.ForProfileMore, true
 	}
-	chat, ok := strings.CutPrefix(scope, "sessionapi_sendmsg:")
+	named, ok := strings.CutPrefix(scope, "sessionapi_sendmsg:")
 	if !ok {
 		return "", "", false
 	}
-	if id, ok := strings.CutSuffix(chat, ":1"); ok && id != "" {
-		return w.ForChat, fmt.Sprintf(w.ForChatDirect, id), true
-	}
-	if id, ok := strings.CutSuffix(chat, ":2"); ok && id != "" {
-		return w.ForChat, fmt.Sprintf(w.ForChatGroup, id), true
+	for _, chat := range p.platform.Sessions(openID) {
+		if named == chat.ID+":"+strconv.Itoa(chat.Type) {
+			v := p.chatView(w, chat)
+			return w.ForChat, fmt.Sprintf(w.ForThisChat, v.Name, v.Kind), true
+		}
 	}
 	return "", "", false
 }

@@ -76,7 +76,7 @@ type words struct {
 	Paid, Refresh                        string
 
 	Login, Asks, ForProfile, ForProfileMore string
-	ForChat, ForChatDirect, ForChatGroup    string
+	ForChat, ForThisChat                    string
 	As, Allow, Refuse                       string
 
 	Pay, PayTo, Order, OrderedAt, PayNow, Cancel string
@@ -88,10 +88,27 @@ type words struct {
 	UnknownUser, ForeignPage, UnknownAction, Busy string
 	BadPage, NoPage, CompressedPage               string
 	UnknownView, UnknownSystem                    string
+
+	OpenInside, Address, InChat, NoChat, System, Open string
+	Balance, Unlimited, SetBalance, BadBalance        string
+	NotEnough, NotEnoughWhy, TopUp, GiveUp            string
+	Close, Done                                       string
+
+	Chats, NoChats, GroupChat, DirectChat, Robot, PickChat, Choose string
+	NothingInChat, NothingInChatWhy, Via, OpenHere                 string
+	UnknownChat, UnknownAccount                                    string
+
+	Share, ShareTo, ShareNow, Template, BadShare string
+
+	Scan, ScanWhy, OpenInPhone, Link, UnknownLink, LongLink string
 }
 
 func wordsOf(r *core.Request) words {
 	lang, _ := Language(r)
+	return wordsIn(lang)
+}
+
+func wordsIn(lang string) words {
 	if lang == "zh" {
 		return chinese()
 	}
@@ -106,13 +123,13 @@ func english() words {
 		ToPay: "To pay", NothingToPay: "Nothing to pay", NothingToPayWhy: "Orders appear here when a merchant makes them.",
 		Paid: "Paid", Refresh: "Refresh",
 		Login: "Log in", Asks: "asks for", ForProfile: "Your profile", ForProfileMore: "nickname, picture and sex",
-		ForChat: "Sending messages", ForChatDirect: "into the direct chat %s", ForChatGroup: "into the group chat %s",
+		ForChat: "Sending messages", ForThisChat: "into the chat %s (%s)",
 		As: "As", Allow: "Allow", Refuse: "Refuse",
 		Pay: "Pay", PayTo: "To", Order: "Order", OrderedAt: "Ordered", PayNow: "Pay %s", Cancel: "Cancel",
 		PaidTitle: "Paid", PaidBy: "By", TradeNo: "Payment no.", PaidAt: "Paid at",
 		NoSecondPayment: "This order is paid. It cannot be paid again.", BackToShop: "Back to the shop", BackHome: "All orders",
 		Problem: "This does not work", BadLink: "The link into the phone is incomplete or cannot be read.",
-		UnknownApp: "No such app: the app_id is unknown to the platform.", UnknownScope: "The scope is none that exists.",
+		UnknownApp: "No such app: the app_id is unknown to the platform.", UnknownScope: "The scope is none that exists, or is for a chat that the user is not in.",
 		BadRedirect: "The redirect_uri does not lead to this machine or an allowed host, so the phone does not go there.",
 		NoRedirect:  "The link has no redirect_uri: nobody would learn the answer.",
 		UnknownCode: "No order has this imprest_code. A fake platform that was started again has forgotten its orders: buy anew.",
@@ -123,6 +140,18 @@ func english() words {
 		CompressedPage: "The page came compressed although the phone asked for plain text, so it cannot put its bridge in.",
 		UnknownView:    "This page is not open any more: the phone was started again. Open it anew.",
 		UnknownSystem:  "The platform must be android or ios.",
+
+		OpenInside: "Open a page inside VVChat", Address: "Address", InChat: "In the chat", NoChat: "None", System: "On", Open: "Open",
+		Balance: "Balance", Unlimited: "Enough for anything", SetBalance: "Set", BadBalance: "The balance is an amount of yuan, such as 12.30.",
+		NotEnough: "Not enough money", NotEnoughWhy: "The order costs %s, the balance is %s.", TopUp: "Top up to %s", GiveUp: "Give up",
+		Close: "Close", Done: "Done",
+		Chats: "Chats", NoChats: "This user is in no chat.", GroupChat: "group", DirectChat: "direct", Robot: "Robot", PickChat: "Choose a chat", Choose: "Choose",
+		NothingInChat: "Nothing here yet", NothingInChatWhy: "What apps send into this chat, and what is shared, appears here.", Via: "via %s", OpenHere: "Open in this chat",
+		UnknownChat: "There is no such chat of this user.", UnknownAccount: "Nobody has this open_id: there is nobody to talk to.",
+		Share: "Share", ShareTo: "To", ShareNow: "Share", Template: "Template %s", BadShare: "The share needs an app_id, a share_title, and http addresses; a share_data_url is a JSON template.",
+		Scan: "Scan with VVChat", ScanWhy: "The VVChat app opens what the code says. The phone of this sandbox takes the same link.", OpenInPhone: "Open in the phone", Link: "Link",
+		UnknownLink: "This is no link into VVChat. There are qyx://thirdlogin, qyx://qpay, qyx://share and qyx://openSessionView.",
+		LongLink:    "The link is too long for a QR code.",
 	}
 }
 
@@ -134,13 +163,13 @@ func chinese() words {
 		ToPay: "待支付", NothingToPay: "暂无待支付订单", NothingToPayWhy: "商家下单后会显示在这里。",
 		Paid: "已支付", Refresh: "刷新",
 		Login: "登录授权", Asks: "申请获得", ForProfile: "你的个人信息", ForProfileMore: "昵称、头像和性别",
-		ForChat: "发送消息", ForChatDirect: "发送到单聊 %s", ForChatGroup: "发送到群聊 %s",
+		ForChat: "发送消息", ForThisChat: "发送到“%s”（%s）",
 		As: "身份", Allow: "允许", Refuse: "拒绝",
 		Pay: "付款", PayTo: "收款方", Order: "订单号", OrderedAt: "下单时间", PayNow: "支付 %s", Cancel: "取消",
 		PaidTitle: "支付成功", PaidBy: "付款人", TradeNo: "交易号", PaidAt: "支付时间",
 		NoSecondPayment: "该订单已支付，不能重复支付。", BackToShop: "返回商家", BackHome: "全部订单",
 		Problem: "无法继续", BadLink: "跳转链接不完整或无法识别。",
-		UnknownApp: "应用不存在：平台没有这个 app_id。", UnknownScope: "不支持该授权范围 (scope)。",
+		UnknownApp: "应用不存在：平台没有这个 app_id。", UnknownScope: "不支持该授权范围 (scope)，或用户不在该会话中。",
 		BadRedirect: "redirect_uri 不是本机地址，也不在允许的主机之列，手机不会跳转。",
 		NoRedirect:  "链接缺少 redirect_uri，结果无处返回。",
 		UnknownCode: "没有这个预付款编号 (imprest_code) 的订单。模拟平台重启后会忘记之前的订单，请重新购买。",
@@ -151,5 +180,17 @@ func chinese() words {
 		CompressedPage: "页面以压缩格式返回（手机请求的是未压缩内容），无法注入桥接对象。",
 		UnknownView:    "页面已关闭：手机重新启动过，请重新打开。",
 		UnknownSystem:  "platform 只能是 android 或 ios。",
+
+		OpenInside: "在 VVChat 内打开网页", Address: "网址", InChat: "所在会话", NoChat: "无", System: "系统", Open: "打开",
+		Balance: "余额", Unlimited: "不限", SetBalance: "设置", BadBalance: "余额应为以元为单位的金额，例如 12.30。",
+		NotEnough: "余额不足", NotEnoughWhy: "订单金额 %s，当前余额 %s。", TopUp: "充值到 %s", GiveUp: "放弃支付",
+		Close: "关闭", Done: "已完成",
+		Chats: "会话", NoChats: "该用户没有会话。", GroupChat: "群聊", DirectChat: "单聊", Robot: "机器人", PickChat: "选择会话", Choose: "确定",
+		NothingInChat: "暂无内容", NothingInChatWhy: "应用发送到此会话的消息和分享会显示在这里。", Via: "来自 %s", OpenHere: "在此会话中打开",
+		UnknownChat: "该用户没有这个会话。", UnknownAccount: "没有这个 open_id 的账号，无法打开会话。",
+		Share: "分享", ShareTo: "分享到", ShareNow: "分享", Template: "模板 %s", BadShare: "分享需要 app_id、share_title 和 http 地址；share_data_url 须为 JSON 模板。",
+		Scan: "用 VVChat 扫一扫", ScanWhy: "VVChat 会打开二维码中的链接；模拟手机也能打开同一链接。", OpenInPhone: "在手机中打开", Link: "链接",
+		UnknownLink: "这不是 VVChat 的链接。可用的有 qyx://thirdlogin、qyx://qpay、qyx://share 和 qyx://openSessionView。",
+		LongLink:    "链接过长，无法生成二维码。",
 	}
 }

@@ -2,6 +2,7 @@ package phone
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -16,8 +17,19 @@ type payBody struct {
 	order
 	// PayNow is the text of the button.
 	PayNow string
+	// Balance is what the payer has; "" is enough for anything.
+	Balance string
 	// Back is where the receipt leads; "" is the home screen.
 	Back string
+}
+
+func (p *phone) payBody(w words, trade testkit.Trade, openID string) payBody {
+	body := payBody{order: p.order(trade)}
+	body.PayNow = fmt.Sprintf(w.PayNow, body.Amount)
+	if fen, limited := p.platform.Balance(openID); limited {
+		body.Balance = "¥" + fen.Yuan()
+	}
+	return body
 }
 
 // askPayment shows an order: qyx://qpay. One that is paid shows its receipt.
@@ -30,16 +42,16 @@ func (p *phone) askPayment(_ context.Context, r *core.Request) *core.Response {
 		return p.receipt(r, http.StatusOK, a, trade)
 	}
 	w := wordsOf(r)
-	o := p.order(trade)
 	return p.show(r, http.StatusOK, "pay", origin, screen{
-		W: w, Title: w.Pay, Hidden: handOn(a, "imprest_code", "app_id", "redirect_uri"),
-		Body: payBody{order: o, PayNow: fmt.Sprintf(w.PayNow, o.Amount)},
+		W: w, Title: w.Pay, Action: "/phone/pay", Hidden: handOn(a, "imprest_code", "app_id", "redirect_uri"),
+		Body: p.payBody(w, trade, p.holder(r).OpenID),
 	})
 }
 
-// pay takes the user's answer: the order is paid, or left alone.
+// pay takes the user's answer: the order is paid, or left alone. Who has too
+// little is told so (402), and may put money in his pocket or give up.
 func (p *phone) pay(ctx context.Context, r *core.Request) *core.Response {
-	a, trade, _, refused := p.readPayment(r)
+	a, trade, origin, refused := p.readPayment(r)
 	if refused != nil {
 		return refused
 	}
@@ -51,6 +63,12 @@ func (p *phone) pay(ctx context.Context, r *core.Request) *core.Response {
 			return p.problem(r, http.StatusBadRequest, w.UnknownUser)
 		}
 		paid, err := p.platform.Pay(ctx, a.Get("imprest_code"), a.Get("open_id"))
+		if errors.Is(err, testkit.ErrInsufficientBalance) {
+			return p.show(r, http.StatusPaymentRequired, "short", origin, screen{
+				W: w, Title: w.Pay, Action: "/phone/pay", Body: p.payBody(w, trade, a.Get("open_id")),
+				Hidden: append(handOn(a, "imprest_code", "app_id", "redirect_uri", "open_id"), parameter{"short", "1"}),
+			})
+		}
 		switch core.CodeOf(err) {
 		case "":
 		case core.CodeConflict:
@@ -61,8 +79,19 @@ func (p *phone) pay(ctx context.Context, r *core.Request) *core.Response {
 			return p.problem(r, http.StatusServiceUnavailable, w.Busy)
 		}
 		target, _, _ = p.back(a, "trade_no", paid.TradeNo)
+	case "topup":
+		p.topUp(a.Get("open_id"), trade.Amount)
+		again := url.Values{}
+		for _, name := range []string{"imprest_code", "app_id", "redirect_uri"} {
+			again.Set(name, a.Get(name))
+		}
+		target = "/phone/pay?" + again.Encode()
 	case "cancel":
-		target, _, _ = p.back(a, "err_code", "400", "err_msg", "the user cancelled")
+		reason := "the user cancelled"
+		if a.Get("short") != "" {
+			reason = insufficient
+		}
+		target, _, _ = p.back(a, "err_code", "400", "err_msg", reason)
 	default:
 		return p.problem(r, http.StatusBadRequest, w.UnknownAction)
 	}
@@ -75,6 +104,16 @@ func (p *phone) pay(ctx context.Context, r *core.Request) *core.Response {
 	resp := redirect(target)
 	resp.Header = append(resp.Header, remember(a.Get("open_id"))...)
 	return resp
+}
+
+// insufficient is what a merchant is told of a user who has too little.
+const insufficient = "insufficient balance"
+
+// topUp puts money in a user's pocket, until it does for an amount.
+func (p *phone) topUp(openID string, amount core.Fen) {
+	if fen, limited := p.platform.Balance(openID); limited && fen < amount {
+		p.platform.SetBalance(openID, amount)
+	}
 }
 
 // receipt shows an order that is paid.
@@ -104,10 +143,11 @@ func (p *phone) readPayment(r *core.Request) (a asked, trade testkit.Trade, orig
 	return a, trade, origin, nil
 }
 
-// trade returns the order that an imprest_code of an app pays.
+// trade returns the order that an imprest_code of an app pays; of any app if
+// appID is empty.
 func (p *phone) trade(imprestCode, appID string) (testkit.Trade, bool) {
 	for _, t := range p.platform.Trades() {
-		if t.AppID == appID && slices.Contains(t.ImprestCodes, imprestCode) {
+		if (t.AppID == appID || appID == "") && slices.Contains(t.ImprestCodes, imprestCode) {
 			return t, true
 		}
 	}

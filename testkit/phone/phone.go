@@ -56,6 +56,7 @@ func New(cfg Config) (http.Handler, error) {
 		return nil, &core.Error{Op: op, Code: core.CodeInternal, Err: err}
 	}
 	p.transport = p.newTransport()
+	p.routes = p.screenRoutes()
 
 	// A POST that another page sends is refused before it is read. Browsers
 	// say where a request comes from; what says nothing is no browser.
@@ -81,7 +82,9 @@ type phone struct {
 	hosts    []string
 	pages    pages
 
+	routes    core.Routes
 	views     views
+	sheets    sheets
 	transport http.RoundTripper // to the pages of the views
 	bridge    http.Handler      // below /.vvchat/ on a view's origin
 }
@@ -91,16 +94,32 @@ func (p *phone) Handle(ctx context.Context, r *core.Request) *core.Response {
 	if u, err := url.Parse("//" + r.Header.Get("Host")); err != nil || !p.isOurs(u.Hostname()) {
 		return core.Refuse(http.StatusForbidden)
 	}
+	return p.routes.Handle(ctx, r)
+}
+
+// screenRoutes are what the phone's own origin has.
+func (p *phone) screenRoutes() core.Routes {
 	return core.Routes{
-		"GET /phone":           core.HandlerFunc(p.home),
-		"POST /phone":          core.HandlerFunc(p.hold),
-		"GET /phone/login":     core.HandlerFunc(p.askConsent),
-		"GET /phone/open":      core.HandlerFunc(p.openPage),
-		"POST /phone/login":    core.HandlerFunc(p.consent),
-		"GET /phone/pay":       core.HandlerFunc(p.askPayment),
-		"POST /phone/pay":      core.HandlerFunc(p.pay),
-		"GET /phone/phone.css": core.HandlerFunc(p.style),
-	}.Handle(ctx, r)
+		"GET /phone":             core.HandlerFunc(p.home),
+		"POST /phone":            core.HandlerFunc(p.hold),
+		"POST /phone/balance":    core.HandlerFunc(p.fill),
+		"GET /phone/open":        core.HandlerFunc(p.openPage),
+		"GET /phone/sheet/{id}":  core.HandlerFunc(p.askSheet),
+		"POST /phone/sheet/{id}": core.HandlerFunc(p.answerSheet),
+		"GET /phone/link":        core.HandlerFunc(p.link),
+		"GET /phone/scan":        core.HandlerFunc(p.scan),
+		"GET /phone/login":       core.HandlerFunc(p.askConsent),
+		"POST /phone/login":      core.HandlerFunc(p.consent),
+		"GET /phone/pay":         core.HandlerFunc(p.askPayment),
+		"POST /phone/pay":        core.HandlerFunc(p.pay),
+		"GET /phone/share":       core.HandlerFunc(p.askShare),
+		"POST /phone/share":      core.HandlerFunc(p.share),
+		"GET /phone/chats":       core.HandlerFunc(p.chats),
+		"GET /phone/chat":        core.HandlerFunc(p.showChat),
+		"GET /phone/phone.css":   file("phone.css", "text/css; charset=utf-8"),
+		"GET /phone/sheet.js":    file("sheet.js", "text/javascript; charset=utf-8"),
+		"GET " + JSSDKPath:       file("vvchatjssdk.js", "text/javascript; charset=utf-8"),
+	}
 }
 
 // isOurs reports whether the phone may be asked by that host name, or send a
@@ -113,6 +132,9 @@ func (p *phone) isOurs(host string) bool {
 func (p *phone) isNamed(host string) bool {
 	return slices.ContainsFunc(p.hosts, func(h string) bool { return strings.EqualFold(h, host) })
 }
+
+// maxParameter is how long one parameter may be, in bytes.
+const maxParameter = 8 << 10
 
 // asked is what a link into the phone, or a form of its screens, says.
 type asked struct{ url.Values }
@@ -134,7 +156,7 @@ func read(r *core.Request) (asked, bool) {
 		return asked{}, false
 	}
 	for _, value := range values {
-		if len(value) > 1 || len(value[0]) > 2048 {
+		if len(value) > 1 || len(value[0]) > maxParameter {
 			return asked{}, false
 		}
 	}

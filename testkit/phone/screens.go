@@ -5,7 +5,7 @@ import (
 	"cmp"
 	"context"
 	"embed"
-	"html/template"
+	htmltemplate "html/template"
 	"net/http"
 	"net/url"
 	"slices"
@@ -20,16 +20,17 @@ import (
 //go:embed pages
 var files embed.FS
 
-// pages are the screens by name, each joined with the frame around them.
-type pages map[string]*template.Template
+// pages are the screens by name, each joined with the frames around them: that
+// of a screen and that of a sheet.
+type pages map[string]*htmltemplate.Template
 
 func parsePages() (pages, error) {
-	frame, err := template.New("frame.html").Funcs(template.FuncMap{"face": face}).ParseFS(files, "pages/frame.html")
+	frame, err := htmltemplate.New("frame.html").Funcs(htmltemplate.FuncMap{"face": face}).ParseFS(files, "pages/frame.html", "pages/sheet.html", "pages/parts.html")
 	if err != nil {
 		return nil, err
 	}
 	parsed := pages{}
-	for _, name := range []string{"home", "login", "pay", "paid", "problem"} {
+	for _, name := range []string{"home", "login", "pay", "paid", "short", "share", "pick", "stop", "done", "chats", "chat", "scan", "problem"} {
 		page, err := frame.Clone()
 		if err != nil {
 			return nil, err
@@ -57,6 +58,12 @@ type screen struct {
 	Holder testkit.User
 	// WhoIsIt is what the choice among them is called.
 	WhoIsIt string
+	// Action is where the screen's form goes.
+	Action string
+	// View is the origin that a sheet lies over; "" for a screen.
+	View string
+	// Pictures is an origin that a picture may come from, or "".
+	Pictures string
 	// Hidden are the parameters that the form hands on.
 	Hidden []parameter
 	// Body is the screen's own data.
@@ -79,7 +86,6 @@ func handOn(a asked, names ...string) []parameter {
 // show answers with a screen. leads is an origin that its form may lead to,
 // or "".
 func (p *phone) show(r *core.Request, status int, name, leads string, s screen) *core.Response {
-	_, chosen := Language(r)
 	s.Users = p.platform.Users()
 	s.Holder = p.holder(r)
 	if s.WhoIsIt == "" {
@@ -88,23 +94,31 @@ func (p *phone) show(r *core.Request, status int, name, leads string, s screen) 
 	if r.Method == http.MethodGet {
 		s.OtherLanguage = inLanguage(r, s.W.OtherLang)
 	}
+	// Browsers hold form-action against the redirect that answers a form too,
+	// so it names where this one may lead.
+	policy := "default-src 'none'; style-src " + cmp.Or(s.Base, "'self'") + "; img-src " + strings.TrimSpace("data: "+s.Pictures) +
+		"; base-uri 'none'; frame-ancestors 'none'; form-action " + strings.TrimSpace("'self' "+leads)
+	resp := p.render(status, name, "frame.html", s, policy)
+	_, chosen := Language(r)
+	resp.Header = append(resp.Header, chosen...)
+	return resp
+}
+
+// render answers with a screen in a frame.
+func (p *phone) render(status int, name, frame string, s screen, policy string) *core.Response {
 	var body bytes.Buffer
-	if err := p.pages[name].ExecuteTemplate(&body, "frame.html", s); err != nil {
+	if err := p.pages[name].ExecuteTemplate(&body, frame, s); err != nil {
 		return core.TryLater()
 	}
-	resp := &core.Response{Status: status, Body: body.Bytes(), Header: core.Header{
+	return &core.Response{Status: status, Body: body.Bytes(), Header: core.Header{
 		{Name: "Content-Type", Value: "text/html; charset=utf-8"},
 		{Name: "Content-Language", Value: s.W.Lang},
 		{Name: "Cache-Control", Value: "no-store"},
 		{Name: "X-Content-Type-Options", Value: "nosniff"},
-		// Browsers hold form-action against the redirect that answers a form
-		// too, so it names where this one may lead.
-		{Name: "Content-Security-Policy", Value: strings.TrimSpace("default-src 'none'; style-src " + cmp.Or(s.Base, "'self'") + "; img-src data:; base-uri 'none'; frame-ancestors 'none'; form-action 'self' " + leads)},
+		{Name: "Content-Security-Policy", Value: policy},
 		// Not "no-referrer": it would make the Origin of our own forms null.
 		{Name: "Referrer-Policy", Value: "same-origin"},
 	}}
-	resp.Header = append(resp.Header, chosen...)
-	return resp
 }
 
 // problem answers with what is wrong, in words.
@@ -133,6 +147,12 @@ func (p *phone) holder(r *core.Request) testkit.User {
 		}
 	}
 	return users[0]
+}
+
+// whose returns whose hand a request comes from: that of the open_id that it
+// names, or of who holds the phone.
+func (p *phone) whose(r *core.Request, a asked) string {
+	return cmp.Or(a.Get("open_id"), p.holder(r).OpenID)
 }
 
 // knows reports whether there is such a user; "" is the first one.
@@ -166,6 +186,9 @@ func face(nickname string) string {
 type homeBody struct {
 	Open []order
 	Paid []order
+	pickBody
+	// Balance is what the holder has, in yuan; "" is enough for anything.
+	Balance string
 }
 
 // order is an order on a screen.
@@ -194,7 +217,33 @@ func (p *phone) home(_ context.Context, r *core.Request) *core.Response {
 		}
 	}
 	w := wordsOf(r)
-	return p.show(r, http.StatusOK, "home", "", screen{W: w, Title: w.Phone, WhoIsIt: w.HeldBy, Body: body})
+	openID := p.holder(r).OpenID
+	body.pickBody = p.pickBody(w, openID, "")
+	if fen, limited := p.platform.Balance(openID); limited {
+		body.Balance = fen.Yuan()
+	}
+	views := "http://*" + viewSuffix
+	if u, err := url.Parse("//" + r.Header.Get("Host")); err == nil && u.Port() != "" {
+		views += ":" + u.Port()
+	}
+	return p.show(r, http.StatusOK, "home", views, screen{W: w, Title: w.Phone, WhoIsIt: w.HeldBy, Body: body})
+}
+
+// fill says how much the holder has: POST /phone/balance with balance, in yuan.
+func (p *phone) fill(_ context.Context, r *core.Request) *core.Response {
+	w := wordsOf(r)
+	a, ok := read(r)
+	if !ok {
+		return p.problem(r, http.StatusBadRequest, w.BadLink)
+	}
+	fen, err := core.ParseYuan(strings.TrimSpace(a.Get("balance")))
+	if err != nil || fen < 0 {
+		return p.problem(r, http.StatusBadRequest, w.BadBalance)
+	}
+	if !p.platform.SetBalance(p.whose(r, a), fen) {
+		return p.problem(r, http.StatusBadRequest, w.UnknownUser)
+	}
+	return redirect("/phone")
 }
 
 // hold hands the phone to another user.
@@ -233,14 +282,17 @@ func (p *phone) merchant(appID string) string {
 
 func moment(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") }
 
-func (p *phone) style(context.Context, *core.Request) *core.Response {
-	sheet, err := files.ReadFile("pages/phone.css")
-	if err != nil {
-		return core.TryLater()
-	}
-	return &core.Response{Body: sheet, Header: core.Header{
-		{Name: "Content-Type", Value: "text/css; charset=utf-8"},
-		{Name: "Cache-Control", Value: "no-cache"},
-		{Name: "X-Content-Type-Options", Value: "nosniff"},
-	}}
+// file serves one of the phone's own files.
+func file(name, contentType string) core.Handler {
+	return core.HandlerFunc(func(context.Context, *core.Request) *core.Response {
+		body, err := files.ReadFile("pages/" + name)
+		if err != nil {
+			return core.TryLater()
+		}
+		return &core.Response{Body: body, Header: core.Header{
+			{Name: "Content-Type", Value: contentType},
+			{Name: "Cache-Control", Value: "no-cache"},
+			{Name: "X-Content-Type-Options", Value: "nosniff"},
+		}}
+	})
 }

@@ -178,6 +178,9 @@ func (p *phone) openPage(_ context.Context, r *core.Request) *core.Response {
 	if v.openID = a.Get("open_id"); v.openID == "" {
 		v.openID = p.holder(r).OpenID
 	}
+	if _, ok := p.chat(v.openID, v.session); !ok && v.session != "" {
+		return p.problem(r, http.StatusBadRequest, w.UnknownChat)
+	}
 	opened := p.views.add(v)
 	page.Scheme, page.Host = "http", opened.host()
 	return redirect(page.String())

@@ -42,7 +42,7 @@ var lattice = []struct{ pkg, imports, reason string }{
 	{"adapters/sqlitestore", "core core/journal modernc.org/sqlite modernc.org/sqlite/lib", "the one place that links SQLite"},
 
 	{"testkit", "core", "the fake makes its own signatures: with core/sign, client and fake could be wrong together"},
-	{"testkit/phone", "core core/vvchat adapters/nethttp testkit", "screens over the fake platform; it serves itself"},
+	{"testkit/phone", "core core/vvchat adapters/nethttp testkit rsc.io/qr", "screens over the fake platform; it serves itself, and draws its links"},
 	{"testkit/storetest", "core core/journal github.com/stretchr/testify/assert github.com/stretchr/testify/require", "a suite is made of tests"},
 	{"testkit/internal/house", "", "tests alone"},
 
@@ -59,6 +59,7 @@ var modules = map[string]string{
 	"github.com/urfave/cli/v3":               "flags, help and completion without dependencies of its own",
 	"modernc.org/sqlite":                     "SQLite without cgo: the embedded journal",
 	"pgregory.net/rapid":                     "properties with shrinking",
+	"rsc.io/qr":                              "QR codes of links into the app, on a desktop: small, tagged, without dependencies",
 }
 
 type listed struct {
