@@ -1,0 +1,130 @@
+package house_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// declared returns what a folder of Go files declares: "Name", "Type.Field",
+// "Type.Method"; tests apart.
+func declared(t *testing.T, folder string) (names, tests map[string]bool) {
+	t.Helper()
+	names, tests = map[string]bool{}, map[string]bool{}
+	files, err := filepath.Glob(filepath.Join(root(t), folder, "*.go"))
+	require.NoError(t, err)
+	require.NotEmpty(t, files, folder)
+	for _, name := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
+		require.NoError(t, err)
+		into := names
+		if strings.HasSuffix(name, "_test.go") {
+			into = tests
+		}
+		for _, decl := range file.Decls {
+			switch d := decl.(type) {
+			case *ast.FuncDecl:
+				into[receiver(d)+d.Name.Name] = true
+			case *ast.GenDecl:
+				for _, spec := range d.Specs {
+					declareSpec(into, spec)
+				}
+			}
+		}
+	}
+	return names, tests
+}
+
+func receiver(d *ast.FuncDecl) string {
+	if d.Recv == nil {
+		return ""
+	}
+	expr := d.Recv.List[0].Type
+	if star, ok := expr.(*ast.StarExpr); ok {
+		expr = star.X
+	}
+	if name, ok := expr.(*ast.Ident); ok {
+		return name.Name + "."
+	}
+	return "?."
+}
+
+func declareSpec(into map[string]bool, spec ast.Spec) {
+	switch s := spec.(type) {
+	case *ast.ValueSpec:
+		for _, name := range s.Names {
+			into[name.Name] = true
+		}
+	case *ast.TypeSpec:
+		into[s.Name.Name] = true
+		if fields, ok := s.Type.(*ast.StructType); ok {
+			for _, field := range fields.Fields.List {
+				for _, name := range field.Names {
+					into[s.Name.Name+"."+name.Name] = true
+				}
+			}
+		}
+	}
+}
+
+// folderOf finds the package that a table calls by its name.
+func folderOf(name string) string {
+	if name == "testkit" {
+		return name
+	}
+	return filepath.Join("core", name)
+}
+
+// TestTheTablesAreTrue: every Go name and every test that a table of
+// conformance names is there, and every row names both.
+func TestTheTablesAreTrue(t *testing.T) {
+	var tables []string
+	require.NoError(t, filepath.WalkDir(filepath.Join(root(t), "core"), func(path string, d fs.DirEntry, err error) error {
+		if d != nil && d.Name() == "CONFORMANCE.md" {
+			tables = append(tables, path)
+		}
+		return err
+	}))
+	require.NotEmpty(t, tables)
+	type found struct{ names, tests map[string]bool }
+	packages := map[string]found{}
+	name := regexp.MustCompile("`([a-z]+)\\.([A-Za-z.]+)`")
+	for _, table := range tables {
+		relative, err := filepath.Rel(root(t), table)
+		require.NoError(t, err)
+		rows := 0
+		for _, row := range regexp.MustCompile(`(?m)^\| .*\|$`).FindAllString(readFile(t, relative), -1) {
+			cells := strings.Split(strings.ReplaceAll(row, `\|`, "¦"), "|")
+			require.Len(t, cells, 5, row)
+			if strings.Contains(row, "---") || strings.TrimSpace(cells[1]) == "documented" {
+				continue
+			}
+			rows++
+			for i, what := range map[int]string{2: "Go name", 3: "test"} {
+				mentioned := name.FindAllStringSubmatch(cells[i], -1)
+				assert.NotEmpty(t, mentioned, "no %s in: %s", what, row)
+				for _, m := range mentioned {
+					p, ok := packages[m[1]]
+					if !ok {
+						p.names, p.tests = declared(t, folderOf(m[1]))
+						packages[m[1]] = p
+					}
+					known := p.names
+					if i == 3 {
+						known = p.tests
+					}
+					assert.True(t, known[m[2]], "%s: there is no %s %s.%s", relative, what, m[1], m[2])
+				}
+			}
+		}
+		assert.Greater(t, rows, 10, relative)
+	}
+}
