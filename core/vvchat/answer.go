@@ -25,8 +25,8 @@ type LoginAnswer struct {
 }
 
 // ParseLoginAnswer reads the query with which the app opened the redirect_uri
-// of a [LoginLink]. err_code absent, 0 or 200 is consent; any other is a
-// refusal, and Declined. The error has core.CodeInvalid: an answer that cannot
+// of a [LoginLink]. err_code absent, 0 or 200 is consent; whatever else it is
+// is a refusal, and Declined. The error has core.CodeInvalid: an answer that cannot
 // be read, or consent without a code.
 func ParseLoginAnswer(rawQuery string) (LoginAnswer, error) {
 	const op = "vvchat.ParseLoginAnswer"
@@ -35,13 +35,10 @@ func ParseLoginAnswer(rawQuery string) (LoginAnswer, error) {
 		return LoginAnswer{}, err
 	}
 	a := LoginAnswer{Code: q["code"], State: q["state"], ErrMsg: outward.Words(q["err_msg"], maxErrMsg)}
-	if text := q["err_code"]; text != "" {
-		if a.ErrCode, err = strconv.ParseInt(text, 10, 64); err != nil {
-			return LoginAnswer{}, core.Invalid(op, "err_code must be an integer")
-		}
-	}
+	agreed := false
+	a.ErrCode, agreed = errCode(q["err_code"])
 	switch {
-	case !isSuccess(a.ErrCode):
+	case !agreed:
 		a.Declined, a.Code = true, ""
 	case !check.ID.MatchString(a.Code):
 		return LoginAnswer{}, core.Invalid(op, "code must be 1 to 64 of A-Z, a-z, 0-9, _ and -")
@@ -50,7 +47,7 @@ func ParseLoginAnswer(rawQuery string) (LoginAnswer, error) {
 }
 
 // ParsePayAnswer reads the query with which the app opened the redirect_uri of
-// a [PayLink]: the trade_no, or "" if the user did not pay. It comes through a
+// a [PayLink]: the trade_no, or a [BridgeError] if the user did not pay. It comes through a
 // browser and so proves nothing: only the notification and the query do.
 func ParsePayAnswer(rawQuery string) (tradeNo string, err error) {
 	const op = "vvchat.ParsePayAnswer"
@@ -58,7 +55,10 @@ func ParsePayAnswer(rawQuery string) (tradeNo string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if q["trade_no"] != "" && !check.ID.MatchString(q["trade_no"]) {
+	if code, ok := errCode(q["err_code"]); !ok {
+		return "", bridgeError(op, code, q["err_msg"])
+	}
+	if !check.ID.MatchString(q["trade_no"]) {
 		return "", core.Invalid(op, "trade_no must be 1 to 64 of A-Z, a-z, 0-9, _ and -")
 	}
 	return q["trade_no"], nil
@@ -85,9 +85,16 @@ func ParseShareAnswer(rawQuery string) error {
 
 const maxErrMsg = 200
 
-// isSuccess reports whether an err_code says that it went well: none, 200, or
-// the 0 of the guides.
-func isSuccess(errCode int64) bool { return errCode == 0 || errCode == 200 }
+// errCode reads an err_code. It says that a call went well if there is none, if
+// it is 200, or the 0 of the guides; spelled in any other way it does not. code
+// is 0 where it is no number that fits.
+func errCode(text string) (code int64, ok bool) {
+	code, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		code = 0
+	}
+	return code, text == "" || text == "0" || text == "200"
+}
 
 // answerQuery reads parameters that stand there once.
 func answerQuery(op, rawQuery string) (map[string]string, error) {

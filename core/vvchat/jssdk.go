@@ -18,6 +18,8 @@ import (
 type JSCall interface {
 	// Method is the first argument of vvchat.call.
 	Method() string
+
+	isJSCall()
 }
 
 // AuthCall asks the user for consent. seeds: 000 and 001, "请求CODE".
@@ -69,6 +71,12 @@ func (PayCall) Method() string { return "pay" }
 // Method implements [JSCall].
 func (ShareCall) Method() string { return "share" }
 
+func (AuthCall) isJSCall()          {}
+func (GetSessionCall) isJSCall()    {}
+func (SelectSessionCall) isJSCall() {}
+func (PayCall) isJSCall()           {}
+func (ShareCall) isJSCall()         {}
+
 // ShareData is the template of an advanced share (share_data_url).
 type ShareData struct {
 	// TplHeader is "vctalk", TplVersion "v1" and TplType "MultipleLine"
@@ -99,8 +107,17 @@ func (d ShareData) String() string {
 // the script. Its errors have core.CodeInvalid and name the option.
 func JSArguments(c JSCall) (string, error) {
 	const op = "vvchat.JSArguments"
-	if c == nil {
-		return "", core.Invalid(op, "there is no call")
+	switch c.(type) {
+	case AuthCall, GetSessionCall, SelectSessionCall, PayCall, ShareCall:
+	default: // nil, or a pointer
+		return "", core.Invalid(op, "there is no call: it must be an AuthCall, a GetSessionCall, a SelectSessionCall, a PayCall or a ShareCall")
+	}
+	if share, ok := c.(ShareCall); ok {
+		for name, address := range map[string]string{"share_url": share.ShareURL, "thumb_url": share.ThumbURL} {
+			if _, err := absolute(address); err != nil && address != "" {
+				return "", core.Invalid(op, name+" "+err.Error())
+			}
+		}
 	}
 	if err := check.Struct(op, c); err != nil {
 		return "", err
@@ -142,13 +159,10 @@ func result(op, raw string) (object, error) {
 		return nil, core.Invalid(op, "the result is not a JSON object: hand on what the page was handed, unchanged")
 	}
 	if present(o["err_code"]) {
-		code, err := o.int("err_code")
-		if err != nil {
-			return nil, core.Invalid(op, err.Error())
-		}
-		if !isSuccess(code) {
+		text, err := o.text("err_code")
+		if code, ok := errCode(text); err != nil || !ok {
 			message, _ := o.text("err_msg")
-			return nil, bridgeError(op, code, message)
+			return o, bridgeError(op, code, message)
 		}
 	}
 	return o, nil
@@ -162,7 +176,8 @@ func (AuthCall) Result(raw string) (LoginAnswer, error) {
 	const op = "vvchat.AuthCall"
 	o, err := result(op, raw)
 	if refused, ok := errors.AsType[*BridgeError](err); ok {
-		return LoginAnswer{Declined: true, ErrCode: refused.ErrCode, ErrMsg: refused.ErrMsg}, nil
+		state, _ := o.text("state")
+		return LoginAnswer{State: state, Declined: true, ErrCode: refused.ErrCode, ErrMsg: refused.ErrMsg}, nil
 	}
 	if err != nil {
 		return LoginAnswer{}, err

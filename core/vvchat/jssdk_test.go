@@ -23,14 +23,15 @@ func TestCallsOfThePage(t *testing.T) {
 		`"selectSession",{}`: vvchat.SelectSessionCall{},
 		`"pay",{"imprest_code":"IMPREST_CODE","app_id":"APPID"}`:                                    vvchat.PayCall{ImprestCode: "IMPREST_CODE", AppID: "APPID"},
 		`"share",{"app_id":"test","share_title":"t","share_url":"https://s.example/?a=1\u0026b=2"}`: vvchat.ShareCall{AppID: "test", ShareTitle: "t", ShareURL: "https://s.example/?a=1&b=2"},
-		`"share",{"app_id":"test","share_title":"t","sub_title":"s","share_url":"u","thumb_url":"h","share_data_url":"{\"tpl_header\":\"vctalk\",\"tpl_version\":\"v1\",\"tpl_type\":\"MultipleLine\",\"data\":[\"a\",\"b\"]}"}`: vvchat.ShareCall{
-			AppID: "test", ShareTitle: "t", SubTitle: "s", ShareURL: "u", ThumbURL: "h", ShareDataURL: vvchat.ShareData{Data: []string{"a", "b"}}.String()},
+		`"share",{"app_id":"test","share_title":"t","sub_title":"s","share_url":"https://u.example","thumb_url":"https://h.example","share_data_url":"{\"tpl_header\":\"vctalk\",\"tpl_version\":\"v1\",\"tpl_type\":\"MultipleLine\",\"data\":[\"a\",\"b\"]}"}`: vvchat.ShareCall{
+			AppID: "test", ShareTitle: "t", SubTitle: "s", ShareURL: "https://u.example", ThumbURL: "https://h.example", ShareDataURL: vvchat.ShareData{Data: []string{"a", "b"}}.String()},
 	} {
 		got, err := vvchat.JSArguments(call)
 		require.NoError(t, err)
 		assert.Equal(t, want, got)
 	}
-	for _, bad := range []vvchat.JSCall{nil, vvchat.AuthCall{AppID: "a"}, vvchat.AuthCall{Scope: "s"}, vvchat.PayCall{AppID: "a"}, vvchat.PayCall{ImprestCode: "a b", AppID: "a"}, vvchat.ShareCall{AppID: "a", ShareTitle: "t"}, vvchat.ShareCall{AppID: "a", ShareURL: "t"}} {
+	for _, bad := range []vvchat.JSCall{nil, vvchat.AuthCall{AppID: "a"}, vvchat.AuthCall{Scope: "s"}, vvchat.PayCall{AppID: "a"}, vvchat.PayCall{ImprestCode: "a b", AppID: "a"}, vvchat.ShareCall{AppID: "a", ShareTitle: "t"}, vvchat.ShareCall{AppID: "a", ShareURL: "https://s.example"},
+		vvchat.ShareCall{AppID: "a", ShareTitle: "t", ShareURL: "javascript:alert(1)"}, vvchat.ShareCall{AppID: "a", ShareTitle: "t", ShareURL: "https://s.example", ThumbURL: "data:x"}, (*vvchat.PayCall)(nil)} {
 		_, err := vvchat.JSArguments(bad)
 		assert.Equal(t, core.CodeInvalid, core.CodeOf(err), "%#v", bad)
 	}
@@ -60,12 +61,16 @@ func TestResultsOfThePage(t *testing.T) {
 		`{"code":"C1","err_code":"200","more":{}}`: {Code: "C1"},
 		`{"code":"C1","err_code":null}`:            {Code: "C1"},
 		`{"err_code":400,"err_msg":"取消"}`:          {Declined: true, ErrCode: 400, ErrMsg: "取消"},
+		`{"err_code":1,"state":"s","code":"C1"}`:   {State: "s", Declined: true, ErrCode: 1},
+		`{"err_code":"no","code":"C"}`:             {Declined: true},
+		`{"err_code":"+0","code":"C"}`:             {Declined: true},
+		`{"err_code":1e400,"code":"C"}`:            {Declined: true},
 	} {
 		got, err := vvchat.AuthCall{}.Result(raw)
 		require.NoError(t, err, raw)
 		assert.Equal(t, want, got, raw)
 	}
-	for _, raw := range []string{``, `null`, `[]`, `"x"`, `{}`, `{"code":""}`, `{"code":["C"]}`, `{"code":"C","err_code":"no"}`, `{"CODE":"C1"}`, `{"code":"` + strings.Repeat("a", 9000) + `"}`} {
+	for _, raw := range []string{``, `null`, `[]`, `"x"`, `{}`, `{"code":""}`, `{"code":["C"]}`, `{"CODE":"C1"}`, `{"code":"` + strings.Repeat("a", 9000) + `"}`} {
 		_, err := vvchat.AuthCall{}.Result(raw)
 		assert.Equal(t, core.CodeInvalid, core.CodeOf(err), raw)
 	}

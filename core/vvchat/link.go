@@ -107,6 +107,14 @@ func BuildLink(l Link) (string, error) {
 	if err := checkLink(op, l); err != nil {
 		return "", err
 	}
+	text := writeLink(l)
+	if len(text) > maxLink {
+		return "", core.Invalid(op, fmt.Sprintf("the link has %d bytes, the most is %d", len(text), maxLink))
+	}
+	return text, nil
+}
+
+func writeLink(l Link) string {
 	var b strings.Builder
 	b.WriteString("qyx://" + l.Action())
 	separator := "?"
@@ -118,15 +126,14 @@ func BuildLink(l Link) (string, error) {
 		b.WriteString(separator + p[0] + "=" + strings.ReplaceAll(url.QueryEscape(p[1]), "+", "%20"))
 		separator = "&"
 	}
-	if b.Len() > maxLink {
-		return "", core.Invalid(op, fmt.Sprintf("the link has %d bytes, the most is %d", b.Len(), maxLink))
-	}
-	return b.String(), nil
+	return b.String()
 }
 
 func checkLink(op string, l Link) error {
-	if l == nil {
-		return core.Invalid(op, "there is no link")
+	switch l.(type) {
+	case LoginLink, PayLink, OpenSessionViewLink, ShareLink:
+	default: // nil, or a pointer
+		return core.Invalid(op, "there is no link: it must be a LoginLink, a PayLink, an OpenSessionViewLink or a ShareLink")
 	}
 	for _, p := range l.parameters() {
 		if len(p[1]) > maxParameter || !utf8.ValidString(p[1]) || strings.ContainsFunc(p[1], unicode.IsControl) {
@@ -135,7 +142,10 @@ func checkLink(op string, l Link) error {
 		if p[1] == "" || (!strings.HasSuffix(p[0], "_url") && p[0] != "redirect_uri") {
 			continue
 		}
-		if _, err := absolute(p[1]); err != nil && p[0] != "share_data_url" {
+		if p[0] == "share_data_url" {
+			continue // a template, in spite of its name
+		}
+		if _, err := absolute(p[1]); err != nil {
 			return core.Invalid(op, p[0]+" "+err.Error())
 		}
 	}
@@ -147,7 +157,7 @@ func checkLink(op string, l Link) error {
 func ParseLink(text string) (Link, error) {
 	const op = "vvchat.ParseLink"
 	rest, ok := strings.CutPrefix(text, "qyx://")
-	if !ok || len(text) > maxLink {
+	if !ok || len(text) > maxLink || strings.Contains(text, "#") {
 		return nil, core.Invalid(op, "this is no qyx:// link")
 	}
 	action, query, _ := strings.Cut(rest, "?")
@@ -186,6 +196,9 @@ func ParseLink(text string) (Link, error) {
 	}
 	if err := checkLink(op, l); err != nil {
 		return nil, err
+	}
+	if len(writeLink(l)) > maxLink {
+		return nil, core.Invalid(op, "the link is too long once it is escaped")
 	}
 	return l, nil
 }

@@ -66,10 +66,12 @@ func TestLinksThatAreNone(t *testing.T) {
 		"qyx://transfer?app_id=a":        "there is no link",
 		"qyx://openSessionView":          "is empty",
 		"qyx://openSessionView?open_id=": "is empty",
-		"qyx://openSessionView?open_id=a&open_id=b":                                               "there twice",
-		"qyx://openSessionView?open_id=a&amount=1":                                                `"amount" is no parameter`,
-		"qyx://openSessionView?open_id=%zz":                                                       "cannot be read",
-		"qyx://openSessionView?open_id=a%00":                                                      "control",
+		"qyx://openSessionView?open_id=a&open_id=b": "there twice",
+		"qyx://openSessionView?open_id=a&amount=1":  `"amount" is no parameter`,
+		"qyx://openSessionView?open_id=%zz":         "cannot be read",
+		"qyx://openSessionView?open_id=a%00":        "control",
+		"qyx://openSessionView?open_id=a#frag":      "no qyx:// link",
+		"qyx://share?app_id=a&share_url=https://s.example&redirect_uri=https://s.example&share_title=" + strings.Repeat("门", 600) + "&sub_title=" + strings.Repeat("门", 600): "too long",
 		"qyx://openSessionView?open_id=a/b":                                                       "open_id",
 		"qyx://qpay?imprest_code=I&app_id=a":                                                      "redirect_uri",
 		"qyx://qpay?imprest_code=I&app_id=a&redirect_uri=javascript:alert(1)":                     "redirect_uri",
@@ -84,6 +86,7 @@ func TestLinksThatAreNone(t *testing.T) {
 	}
 	for name, link := range map[string]vvchat.Link{
 		"none":           nil,
+		"a pointer":      (*vvchat.PayLink)(nil),
 		"no app_id":      vvchat.PayLink{ImprestCode: "I", RedirectURI: back},
 		"a control":      vvchat.ShareLink{AppID: "a", ShareTitle: "a\nb", ShareURL: back, RedirectURI: back},
 		"too long":       vvchat.ShareLink{AppID: "a", ShareTitle: strings.Repeat("a", 2049), ShareURL: back, RedirectURI: back},
@@ -182,6 +185,12 @@ func TestRedirects(t *testing.T) {
 			assert.Equal(t, core.CodeInvalid, core.CodeOf(err))
 		}
 	}
+	for _, odd := range []string{"/login/..;/admin", "/login/%252e%252e%252fadmin", "/login/%00", "/login/%0d%0aX", "/login;x", "/login/%ff"} {
+		assert.Error(t, list.Check("https://shop.example"+odd), odd)
+	}
+	for _, entries := range []vvchat.Redirects{{"https://shop.example", "shop"}, {"https://shop.example", "https://shop.example/?x=1"}} {
+		assert.ErrorContains(t, entries.Check("https://shop.example"), "an entry of the list")
+	}
 	assert.Error(t, vvchat.Redirects(nil).Check("https://shop.example"))
 	assert.Error(t, vvchat.Redirects{"shop.example"}.Check("https://shop.example"), "an entry that is no address is no entry")
 }
@@ -192,25 +201,36 @@ func TestAnswersOfTheApp(t *testing.T) {
 		"code=C1&state=s&err_code=0":      {Code: "C1", State: "s"},
 		"code=C1&err_code=200":            {Code: "C1", ErrCode: 200},
 		"err_code=400&err_msg=no&state=s": {State: "s", Declined: true, ErrCode: 400, ErrMsg: "no"},
+		"err_code=x&code=C1":              {Declined: true},
+		"err_code=%2B0&code=C1":           {Declined: true},
+		"err_code=0200&code=C1":           {Declined: true, ErrCode: 200},
+		"err_code=99999999999999999999":   {Declined: true},
 		"err_code=1&code=C1":              {Declined: true, ErrCode: 1},
 	} {
 		got, err := vvchat.ParseLoginAnswer(query)
 		require.NoError(t, err, query)
 		assert.Equal(t, want, got, query)
 	}
-	for _, query := range []string{"", "state=s", "code=", "code=a b", "code=C1&code=C2", "code=C1&err_code=x", "%zz", "code=" + strings.Repeat("a", 9000)} {
+	for _, query := range []string{"", "state=s", "code=", "code=a b", "code=C1&code=C2", "%zz", "code=" + strings.Repeat("a", 9000)} {
 		_, err := vvchat.ParseLoginAnswer(query)
 		assert.Equal(t, core.CodeInvalid, core.CodeOf(err), query)
 	}
-	for query, want := range map[string]string{"trade_no=T1": "T1", "": "", "err_code=400": ""} {
+	for _, query := range []string{"trade_no=T1", "trade_no=T1&err_code=0", "trade_no=T1&err_code=200"} {
 		got, err := vvchat.ParsePayAnswer(query)
 		require.NoError(t, err)
-		assert.Equal(t, want, got)
+		assert.Equal(t, "T1", got)
 	}
-	_, err := vvchat.ParsePayAnswer("trade_no=a/b")
-	assert.Equal(t, core.CodeInvalid, core.CodeOf(err))
-	assert.NoError(t, vvchat.ParseShareAnswer("code=200"))
+	for _, query := range []string{"", "trade_no=a/b", "trade_no=T1&trade_no=T2"} {
+		_, err := vvchat.ParsePayAnswer(query)
+		assert.Equal(t, core.CodeInvalid, core.CodeOf(err), query)
+	}
 	var refused *vvchat.BridgeError
+	for _, query := range []string{"err_code=400&err_msg=no", "err_code=400&trade_no=T1&err_msg=no"} {
+		_, err := vvchat.ParsePayAnswer(query)
+		require.ErrorAs(t, err, &refused, query)
+		assert.Equal(t, "no", refused.ErrMsg)
+	}
+	assert.NoError(t, vvchat.ParseShareAnswer("code=200"))
 	require.ErrorAs(t, vvchat.ParseShareAnswer("code=400&err_msg=%E5%8F%96%E6%B6%88"), &refused)
 	assert.Equal(t, vvchat.BridgeError{ErrCode: 400, ErrMsg: "取消"}, *refused)
 	assert.Equal(t, core.CodeInvalid, core.CodeOf(vvchat.ParseShareAnswer("code=ok")))

@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"path"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/imprest-go/imprest/core"
 )
@@ -18,8 +20,10 @@ type Redirects []string
 // Check returns an error with core.CodeInvalid unless the address is on the
 // list: the same scheme, host and port as an entry, and a path that is the
 // entry's or below it. An address that two readers could take in two ways (a
-// user before the host, a backslash, an encoded slash or dot, "..", a host
-// that is not plain ASCII, a fragment) is on no list.
+// user before the host, a backslash, a path with "..", ";", an encoded slash, dot,
+// percent sign or control character, a host that is not plain ASCII, a fragment)
+// is on no list. An entry that is no such address, or has a query, is an error
+// whatever is asked.
 func (r Redirects) Check(redirectURI string) error {
 	const op = "vvchat.Redirects"
 	target, err := absolute(redirectURI)
@@ -29,11 +33,21 @@ func (r Redirects) Check(redirectURI string) error {
 	if err != nil {
 		return core.Invalid(op, "redirect_uri "+err.Error())
 	}
+	var entries []*url.URL
 	for _, entry := range r {
 		allowed, err := absolute(entry)
+		if err == nil {
+			err = plainPath(allowed)
+		}
+		if err == nil && (allowed.RawQuery != "" || allowed.ForceQuery) {
+			err = errors.New("must not have a query")
+		}
 		if err != nil {
 			return core.Invalid(op, "an entry of the list "+err.Error())
 		}
+		entries = append(entries, allowed)
+	}
+	for _, allowed := range entries {
 		if target.Scheme == allowed.Scheme && strings.EqualFold(target.Host, allowed.Host) && below(target.Path, allowed.Path) {
 			return nil
 		}
@@ -71,7 +85,12 @@ func absolute(text string) (*url.URL, error) {
 // plainPath reports what lets two readers see two paths.
 func plainPath(u *url.URL) error {
 	raw := strings.ToLower(u.EscapedPath())
-	if strings.Contains(raw, "%2f") || strings.Contains(raw, "%5c") || strings.Contains(raw, "%2e") || strings.Contains(raw, "//") ||
+	for _, odd := range []string{"%2f", "%5c", "%2e", "%25", "%3b", "//", ";"} {
+		if strings.Contains(raw, odd) {
+			return errors.New("must have a path without dots, semicolons, doubled and encoded slashes")
+		}
+	}
+	if strings.ContainsFunc(u.Path, unicode.IsControl) || !utf8.ValidString(u.Path) ||
 		(u.Path != "" && strings.TrimSuffix(u.Path, "/") != strings.TrimSuffix(path.Clean(u.Path), "/")) {
 		return errors.New("must have a path without dots, doubled and encoded slashes")
 	}
