@@ -19,6 +19,8 @@ import (
 type tab struct {
 	t   *testing.T
 	ctx context.Context
+	// sheets are those of the phone that were looked at.
+	sheets map[string]bool
 }
 
 // openTab starts a browser of that size for the length of a test. A page that
@@ -35,7 +37,7 @@ func openTab(t *testing.T, width, height int64) *tab {
 	t.Cleanup(cancel)
 	ctx, cancel = context.WithTimeout(ctx, 2*time.Minute)
 	t.Cleanup(cancel)
-	b := &tab{t, ctx}
+	b := &tab{t: t, ctx: ctx, sheets: map[string]bool{}}
 	t.Cleanup(b.quiet(chromedp.Console(ctx)))
 	b.do(chromedp.EmulateViewport(width, height))
 	return b
@@ -50,7 +52,8 @@ func (b *tab) quiet(messages iter.Seq2[chromedp.ConsoleMessage, error]) func() {
 			if err != nil {
 				return // the tab is closed
 			}
-			if m.IsException() || m.Type == "error" {
+			refused := m.Source == "network" && (strings.Contains(m.Text, "status of 403") || strings.Contains(m.Text, "status of 402")) // as the test asks for
+			if (m.IsException() || m.Type == "error") && !refused {
 				complaints <- m.String()
 			}
 		}

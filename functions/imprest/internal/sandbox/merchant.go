@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -25,10 +26,13 @@ import (
 // away, built on the journal that it leaves.
 type merchant struct {
 	store *seamStore
+	log   *slog.Logger
 	login *login.Login
-	mall  *mall.Client
-	voip  *mall.VoIP
-	codes *purchase.Codes
+	// platform is the way to VVChat.
+	platform *vvchat.Client
+	mall     *mall.Client
+	voip     *mall.VoIP
+	codes    *purchase.Codes
 	// Three services on one journal, since each draws from chances of its
 	// own: when a sweep happens to run must not change the id of a purchase.
 	shop, callbacks, sweeper *purchase.Service
@@ -50,7 +54,7 @@ const refundCap core.Fen = 500_000
 
 // newMerchant builds a merchant on a journal.
 func (w *world) newMerchant(inner journal.Store) (*merchant, error) {
-	m := &merchant{store: newSeamStore(inner, w.plan, w.wrote), replaced: make(chan struct{})}
+	m := &merchant{log: w.log, store: newSeamStore(inner, w.plan, w.wrote), replaced: make(chan struct{})}
 	account := w.platform.Account()
 	client, err := vvchat.New(vvchat.Config{
 		BaseURL: w.platformBase, AppID: account.AppID, AppKeys: []core.Secret{account.AppKey}, StoreNo: account.StoreNo,
@@ -59,6 +63,7 @@ func (w *world) newMerchant(inner journal.Store) (*merchant, error) {
 	if err != nil {
 		return nil, err
 	}
+	m.platform = client
 	m.login, err = login.New(login.Config{
 		AppID: account.AppID, Platform: client, Store: m.store, CookieKeys: w.cookieKeys,
 		RedirectURI: w.base + "/login/return", Link: w.consentLink,

@@ -51,6 +51,8 @@ func (w *world) shopRoutes(m *merchant) core.Routes {
 		"GET /login/return": w.explainLogin(m, core.HandlerFunc(m.login.Return)),
 		"GET /offers":       core.HandlerFunc(listOffers),
 		"GET /purchases":    core.HandlerFunc(m.ownPurchases),
+		"POST /messages":    core.HandlerFunc(m.sendMessage),
+		"GET /thumb.svg":    asset("thumb.svg", "image/svg+xml"),
 		"GET /shop.css":     asset("shop.css", "text/css; charset=utf-8"),
 		"GET /shop.js":      asset("shop.js", "text/javascript; charset=utf-8"),
 	}
@@ -143,14 +145,17 @@ func (w *world) declined() core.Handler {
 
 // shopView is what the page is made of.
 type shopView struct {
-	W         shopWords
-	Session   login.Session
-	SignedIn  bool
-	Notice    string
-	Offers    []offerCard
-	PhoneURL  string
-	Control   bool
-	OtherLang string
+	W        shopWords
+	Session  login.Session
+	SignedIn bool
+	Notice   string
+	Offers   []offerCard
+	PhoneURL string
+	Control  bool
+	// JSSDK is the address of the platform's script inside the IM; "" outside.
+	JSSDK       string
+	ServiceLink string
+	OtherLang   string
 	// Script is what the page's script needs to know.
 	Script scriptView
 }
@@ -163,13 +168,19 @@ type offerCard struct {
 type scriptView struct {
 	SignedIn  bool            `json:"signedIn"`
 	Purchases []purchase.View `json:"purchases"`
+	InsideIM  bool            `json:"insideIM"`
+	AppID     string          `json:"appID"`
+	Shares    sharesView      `json:"shares"`
+	Scan      string          `json:"scan"`
 	// MiniProgram is where a user lets a device call him.
 	MiniProgram string            `json:"miniProgram"`
 	Names       map[string]string `json:"names"`
-	Pay         string            `json:"pay"`
-	Base        string            `json:"base"`
-	States      map[string]string `json:"states"`
-	Words       map[string]string `json:"words"`
+	// Link and Scan are where the browser reaches the phone by a link, or
+	// shows it as a QR code.
+	Link   string            `json:"link"`
+	Base   string            `json:"base"`
+	States map[string]string `json:"states"`
+	Words  map[string]string `json:"words"`
 }
 
 // shopPage shows the shop, with a notice if there is one.
@@ -193,14 +204,24 @@ func (w *world) shopPage(ctx context.Context, m *merchant, r *core.Request, stat
 		names[o.ID] = card.Name + " · " + card.Device
 	}
 	view.Script.SignedIn, view.Script.Names = view.SignedIn, names
-	view.Script.Pay, view.Script.Base, view.Script.MiniProgram = w.platformBase+"/phone/pay", w.base, w.cloudBase+"/miniprogram"
+	view.Script.Link, view.Script.Base, view.Script.MiniProgram = w.platformBase+"/phone/link", w.base, w.cloudBase+"/miniprogram"
 	view.Script.States, view.Script.Words = words.States, words.Script
+	view.Script.AppID, view.Script.Shares, view.Script.Scan = w.platform.Account().AppID, w.shares(words), w.platformBase+"/phone/scan"
+	view.ServiceLink = w.serviceLink()
+	script := ""
+	if insideIM(r) {
+		view.Script.InsideIM, view.JSSDK = true, w.platformBase+"/phone/vvchatjssdk-1.0.0.js"
+		script = " " + w.platformBase
+	}
 	var body bytes.Buffer
 	if err := w.pages.shop.Execute(&body, view); err != nil {
 		w.log.Error("the shop's page cannot be shown", "reason", err.Error())
 		return core.TryLater()
 	}
-	return htmlPage(status, lang, body.Bytes(), chosen)
+	resp := htmlPage(status, lang, body.Bytes(), chosen)
+	policy := resp.Header.Get("Content-Security-Policy")
+	resp.Header.Set("Content-Security-Policy", strings.Replace(policy, "script-src 'self'", "script-src 'self'"+script, 1))
+	return resp
 }
 
 // htmlPage answers with a page that loads nothing from elsewhere and runs no

@@ -12,6 +12,8 @@ type shopWords struct {
 	Shop, Tagline, Lead             string
 	LogIn, LogOut, LogInToBuy, Buy  string
 	Offers, Purchases, Devices      string
+	Chat, SayHere, SayThere         string
+	Share, ShareMore, Service       string
 	NeedsScript, OpenPhone, Control string
 	Sandbox                         string
 	LoginRefused, LoginFailed       string
@@ -43,6 +45,7 @@ func shopEnglish() shopWords {
 		Lead:  "Pay in VVChat; what you buy is granted to your device at once.",
 		LogIn: "Log in", LogOut: "Log out", LogInToBuy: "Log in to buy", Buy: "Buy",
 		Offers: "Offers", Purchases: "Your purchases", Devices: "Your devices",
+		Chat: "Tell others", SayHere: "Say it in this chat", SayThere: "Say it in another chat", Share: "Share", ShareMore: "Share with details", Service: "Customer service",
 		NeedsScript: "Buying needs JavaScript.", OpenPhone: "The phone", Control: "Control API",
 		Sandbox:      "A sandbox: the platform and the phone are fakes, and no real money moves.",
 		LoginRefused: "You did not allow the login. You can look around, and log in when you like.",
@@ -63,6 +66,8 @@ func shopEnglish() shopWords {
 			"pay": "Pay on the phone", "none": "Nothing yet. What you buy appears here, and follows its state by itself.",
 			"cancelled": "You cancelled the payment. The order can still be paid.", "priceChanged": "The price has changed. Please look again.",
 			"failed": "That did not work. Please try again.", "ordered": "Ordered", "paid": "Paid", "delivered": "Delivered",
+			"hello": "I have found a shop for my devices.", "said": "Your message is in the chat.", "notSaid": "The message was not sent.",
+			"shared": "Shared.", "notShared": "Not shared.", "notPaid": "Not paid", "declined": "You did not allow the login.", "noIM": "The app does not answer: reload the page.", "scan": "QR code",
 			"until": "until", "noServices": "No services yet.", "allowCalls": "Let it call me", "callsAllowed": "It may call you in WeChat.",
 			"callsRefused": "You do not let it call you.", "callsUnknown": "It may not call you yet.", "noTicket": "The device cannot be asked for now. Please try again.",
 			"refunded": "Refunded", "orderNo": "Order no.", "offline": "The shop does not answer. Trying again…",
@@ -77,6 +82,7 @@ func shopChinese() shopWords {
 		Lead:  "使用 VVChat 支付，购买后立即为设备开通。",
 		LogIn: "登录", LogOut: "退出登录", LogInToBuy: "登录后购买", Buy: "购买",
 		Offers: "商品", Purchases: "我的订单", Devices: "我的设备",
+		Chat: "告诉朋友", SayHere: "发到当前聊天", SayThere: "发到其他聊天", Share: "分享", ShareMore: "图文分享", Service: "联系客服",
 		NeedsScript: "购买需要启用 JavaScript。", OpenPhone: "模拟手机", Control: "控制接口",
 		Sandbox:      "沙箱环境：平台和手机均为模拟，不涉及真实资金。",
 		LoginRefused: "你没有同意授权。可以先浏览，需要时再登录。",
@@ -97,7 +103,8 @@ func shopChinese() shopWords {
 			"pay": "去手机支付", "none": "暂无订单。购买后会显示在这里，状态自动更新。",
 			"cancelled": "你取消了支付，订单仍可继续支付。", "priceChanged": "价格已变动，请重新确认。",
 			"failed": "操作没有成功，请重试。", "ordered": "已下单", "paid": "已支付", "delivered": "已开通",
-			"until": "有效期至", "noServices": "尚未开通服务。", "allowCalls": "允许呼叫我", "callsAllowed": "已允许通过微信呼叫你。",
+			"until": "有效期至", "hello": "我发现了一家设备服务商店。", "said": "消息已发到聊天里。", "notSaid": "消息没有发送。",
+			"shared": "已分享。", "notShared": "没有分享。", "notPaid": "没有支付", "declined": "你没有同意授权。", "noIM": "应用没有响应，请刷新页面。", "scan": "二维码", "noServices": "尚未开通服务。", "allowCalls": "允许呼叫我", "callsAllowed": "已允许通过微信呼叫你。",
 			"callsRefused": "你未允许该设备呼叫你。", "callsUnknown": "尚未授权呼叫。", "noTicket": "暂时无法授权，请重试。",
 			"refunded": "已退款", "orderNo": "订单号", "offline": "商店没有响应，正在重试…",
 		},

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/url"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -284,9 +283,7 @@ func (w *world) alive(ctx context.Context) (*merchant, error) {
 // consentLink is where a login sends the browser: the phone, in the place of
 // the qyx:// link into the app.
 func (w *world) consentLink(state string) string {
-	return w.platformBase + "/phone/login?" + url.Values{
-		"app_id": {w.platform.Account().AppID}, "scope": {vvchat.ScopeUserInfo}, "state": {state}, "redirect_uri": {w.base + "/login/return"},
-	}.Encode()
+	return w.link(vvchat.LoginLink{AppID: w.platform.Account().AppID, Scope: vvchat.ScopeUserInfo, State: state, RedirectURI: w.base + "/login/return"})
 }
 
 // payLink is where the shop sends the browser to pay.
@@ -294,7 +291,5 @@ func (w *world) payLink(p purchase.View) string {
 	if p.ImprestCode == "" {
 		return ""
 	}
-	return w.platformBase + "/phone/pay?" + url.Values{
-		"imprest_code": {p.ImprestCode}, "app_id": {p.AppID}, "redirect_uri": {w.base + "/?purchase=" + p.ID},
-	}.Encode()
+	return w.link(vvchat.PayLink{ImprestCode: p.ImprestCode, AppID: p.AppID, RedirectURI: w.base + "/?purchase=" + p.ID})
 }

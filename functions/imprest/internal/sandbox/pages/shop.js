@@ -8,16 +8,88 @@
   const deviceList = document.getElementById("deviceList");
   const live = document.getElementById("live");
   const notice = document.getElementById("notice");
-  if (!shop.signedIn || !list) return;
-
-  const open = new Set(["ordering", "unpaid", "paid", "delivering", "undeliverable", "refunding"]);
-  const purchases = new Map(); // by id, the newest first
-  let fresh = "";
 
   const say = (text) => {
     notice.textContent = text;
     notice.hidden = !text;
   };
+
+  const postJSON = (path, body) => fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+
+  // Inside the IM the page asks the app, by the platform's script; the promise
+  // fails with the result of a call that failed.
+  const call = (method, options) => new Promise((resolve, reject) => {
+    if (!window.vvchat) {
+      reject({ err_msg: shop.words.noIM });
+      return;
+    }
+    vvchat.call(method, options, resolve, reject);
+  });
+
+  const logIn = async () => {
+    const asked = await (await fetch("/login/state")).json();
+    let result;
+    try {
+      result = await call("auth", asked);
+    } catch (failed) {
+      result = { ...failed, state: asked.state };
+    }
+    const response = await postJSON("/login/code", result);
+    if (response.ok) location.reload();
+    else say(response.status === 403 ? shop.words.declined : shop.words.failed);
+  };
+
+  // tell sends a message into a chat: the chat, the user's consent to it, and
+  // then the server.
+  const tell = async (method) => {
+    try {
+      const session = await call(method, {});
+      const scope = "sessionapi_sendmsg:" + session.session_id + ":" + session.session_type;
+      const { code } = await call("auth", { app_id: shop.appID, scope });
+      const response = await postJSON("/messages", { code, session: { session_id: String(session.session_id), session_type: Number(session.session_type) }, text: shop.words.hello });
+      say(response.ok ? shop.words.said : shop.words.notSaid);
+    } catch (failed) {
+      say(shop.words.notSaid + " " + (failed.err_msg || ""));
+    }
+  };
+
+  const share = async (options, link) => {
+    if (!shop.insideIM) {
+      location.href = link;
+      return;
+    }
+    try {
+      const result = await call("share", options);
+      say(Number(result.code) === 200 ? shop.words.shared : shop.words.notShared);
+    } catch (failed) {
+      say(shop.words.notShared + " " + (failed.err_msg || ""));
+    }
+  };
+
+  const actions = {
+    "share": () => share(shop.shares.basic, shop.shares.basicLink),
+    "share-more": () => share(shop.shares.advanced, shop.shares.advancedLink),
+    "say-here": () => tell("getSession"),
+    "say-there": () => tell("selectSession"),
+  };
+  if (shop.insideIM) actions.login = () => logIn().catch(() => say(shop.words.failed));
+  for (const node of document.querySelectorAll("[data-action]")) {
+    const act = actions[node.dataset.action];
+    if (!act) continue;
+    node.addEventListener("click", (event) => {
+      event.preventDefault();
+      say("");
+      act();
+    });
+  }
+
+  const here = new URLSearchParams(location.search);
+  if (here.get("shared")) say(here.get("code") === "200" ? shop.words.shared : shop.words.notShared);
+  if (!shop.signedIn || !list) return;
+
+  const open = new Set(["ordering", "unpaid", "paid", "delivering", "undeliverable", "refunding"]);
+  const purchases = new Map(); // by id, the newest first
+  let fresh = "";
 
   // element makes a node; text only ever becomes text.
   const element = (name, className, ...children) => {
@@ -52,16 +124,41 @@
     if (p.imprest_code && (p.state === "unpaid" || p.state === "expired")) {
       const pay = element("a", "button", shop.words.pay);
       pay.href = payLink(p);
-      state.append(pay);
+      if (shop.insideIM) {
+        pay.addEventListener("click", (event) => {
+          event.preventDefault();
+          payInside(p);
+        });
+        state.append(pay);
+      } else {
+        const scan = element("a", "button quiet", shop.words.scan);
+        scan.href = scanLink(p);
+        state.append(element("div", "ways", pay, scan));
+      }
     }
     const item = element("li", p.id === fresh ? "fresh" : "", about, element("div", "sum", yuan(p.amount), badge), state);
     item.dataset.id = p.id;
     return item;
   };
 
-  const payLink = (p) => shop.pay + "?" + new URLSearchParams({
-    imprest_code: p.imprest_code, app_id: p.app_id, redirect_uri: shop.base + "/?purchase=" + encodeURIComponent(p.id),
-  });
+  const qyx = (action, parameters) => "qyx://" + action + "?" + Object.entries(parameters).map(([name, value]) => name + "=" + encodeURIComponent(value)).join("&");
+  const payURI = (p) => qyx("qpay", { imprest_code: p.imprest_code, app_id: p.app_id, redirect_uri: shop.base + "/?purchase=" + p.id });
+  const payLink = (p) => shop.link + "?uri=" + encodeURIComponent(payURI(p));
+  const scanLink = (p) => shop.scan + "?uri=" + encodeURIComponent(payURI(p));
+
+  // payInside asks the app to pay. What it answers proves nothing: the server
+  // says when the payment is there.
+  const payInside = async (p) => {
+    fresh = p.id;
+    say("");
+    try {
+      await call("pay", { imprest_code: p.imprest_code, app_id: p.app_id });
+    } catch (failed) {
+      say(shop.words.notPaid + ": " + (failed.err_msg || ""));
+    }
+    await load();
+    lookAt();
+  };
 
   const draw = () => {
     const cards = [...purchases.values()].map(card);
@@ -122,7 +219,13 @@
         body: JSON.stringify({ offer: button.dataset.offer, price: Number(button.dataset.price) }),
       });
       if (response.status === 201) {
-        location.href = payLink(await response.json());
+        const p = await response.json();
+        if (!shop.insideIM) {
+          location.href = payLink(p);
+          return;
+        }
+        await payInside(p);
+        button.disabled = false;
         return;
       }
       if (response.status === 409) say(shop.words.priceChanged);
@@ -208,7 +311,6 @@
 
   // The phone came back: what it says in the address proves nothing, it only
   // says where to look.
-  const here = new URLSearchParams(location.search);
   fresh = here.get("purchase") || "";
   if (fresh && here.get("err_code")) say(shop.words.cancelled);
   if (location.search) history.replaceState(null, "", "/");
