@@ -59,12 +59,13 @@ func (p *phone) pickBody(w words, openID, chosen string) pickBody {
 	return body
 }
 
-// entry is one thing in a chat: a message that an app sent, or a share.
+// entry is one thing in a chat: a message that an app sent, a share, or a page
+// that a robot opens there.
 type entry struct {
 	From, Via, Moment string
 	// Text is a message's; Type is its type where it is not "text".
 	Text, Type string
-	// Card is a share's, and Open the link that opens it in this chat.
+	// Card is a page's, and Open the link that opens it in this chat.
 	Card *card
 	Open string
 
@@ -92,6 +93,13 @@ func (p *phone) entries(w words, chat testkit.Session, openID string) []entry {
 		c.Thumb = "" // the screen's policy names no host of theirs
 		query := url.Values{"url": {s.ShareURL}, "session": {chat.ID}, "open_id": {openID}}
 		all = append(all, entry{From: p.nickname(s.OpenID), Via: p.merchant(s.AppID), Card: &c, Open: "/phone/open?" + query.Encode(), at: s.Time})
+	}
+	for _, c := range p.platform.RobotCommands() {
+		if c.SessionOpenID == chat.ID && c.Cmd == "webview-group-open" {
+			opens := p.card(w.RobotOpens, "", c.URL, "", "")
+			query := url.Values{"url": {c.URL}, "session": {chat.ID}, "open_id": {openID}}
+			all = append(all, entry{From: w.Robot + " " + c.RobotNo, Via: p.merchant(c.AppID), Card: &opens, Open: "/phone/open?" + query.Encode(), at: c.Time})
+		}
 	}
 	slices.SortStableFunc(all, func(a, b entry) int { return b.at.Compare(a.at) })
 	for i := range all {

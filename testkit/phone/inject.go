@@ -2,47 +2,90 @@ package phone
 
 import (
 	"bytes"
+	"html"
 	"io"
 	"net/http"
+	"regexp"
 	"strconv"
+	"strings"
 )
 
-// maxBeforeHead is how much of a page is held back while its head is looked
-// for; the rest streams.
-const maxBeforeHead = 64 << 10
+// maxHead is how much of a page is held back while its head is looked
+// through; the rest streams.
+const maxHead = 256 << 10
 
-// inject puts a tag into a page as the first thing in its head.
-func inject(resp *http.Response, tag string) error {
+// inject puts the bridge into a page as the first thing in its head, and
+// widens the policies that the head itself has. nonced says that a policy of
+// the header wants the script's nonce.
+func (g grants) inject(resp *http.Response, nonced bool) error {
 	body := resp.Body
 	start := make([]byte, 0, 4096)
-	var at int
-	for {
-		var found bool
-		if at, found = headOf(start); found || len(start) >= maxBeforeHead {
-			break
-		}
+	for !wholeHead(start) && len(start) < maxHead {
 		if len(start) == cap(start) {
 			start = append(start, make([]byte, len(start))...)[:len(start)]
 		}
 		n, err := body.Read(start[len(start):cap(start)])
 		start = start[:len(start)+n]
 		if err == io.EOF {
-			at, _ = headOf(start)
 			break
 		}
 		if err != nil {
 			return err
 		}
 	}
+	at, _ := headOf(start)
+	head, nonce := g.widenHead(start[at:])
+	tag := `<script src="` + own + `bridge.js"></script>`
+	if nonced || nonce {
+		tag = `<script nonce="` + g.nonce + `" src="` + own + `bridge.js"></script>`
+	}
+	if resp.ContentLength >= 0 {
+		resp.ContentLength += int64(len(tag) + len(head) - len(start[at:]))
+		resp.Header.Set("Content-Length", strconv.FormatInt(resp.ContentLength, 10))
+	}
 	resp.Body = struct {
 		io.Reader
 		io.Closer
-	}{io.MultiReader(bytes.NewReader(start[:at:at]), bytes.NewReader([]byte(tag)), bytes.NewReader(start[at:]), body), body}
-	if resp.ContentLength >= 0 {
-		resp.ContentLength += int64(len(tag))
-		resp.Header.Set("Content-Length", strconv.FormatInt(resp.ContentLength, 10))
-	}
+	}{io.MultiReader(bytes.NewReader(start[:at]), strings.NewReader(tag), bytes.NewReader(head), body), body}
 	return nil
+}
+
+// wholeHead reports whether all of a page's head is in sight.
+func wholeHead(page []byte) bool {
+	at, found := headOf(page)
+	return found && endOfHead().Match(page[at:])
+}
+
+func endOfHead() *regexp.Regexp { return regexp.MustCompile(`(?i)</head|<body|</html`) }
+func metaTag() *regexp.Regexp   { return regexp.MustCompile(`(?is)<meta\s[^>]*>`) }
+func policyName() *regexp.Regexp {
+	return regexp.MustCompile(`(?is)\shttp-equiv\s*=\s*["']?\s*content-security-policy\b`)
+}
+func policyText() *regexp.Regexp {
+	return regexp.MustCompile(`(?is)(\scontent\s*=\s*)("[^"]*"|'[^']*')`)
+}
+
+// widenHead widens the policies that stand in a page's head as <meta>.
+func (g grants) widenHead(page []byte) (widened []byte, nonce bool) {
+	end := len(page)
+	if at := endOfHead().FindIndex(page); at != nil {
+		end = at[0]
+	}
+	if !bytes.Contains(bytes.ToLower(page[:end]), []byte("content-security-policy")) {
+		return page, false
+	}
+	head := metaTag().ReplaceAllFunc(page[:end], func(tag []byte) []byte {
+		if !policyName().Match(tag) {
+			return tag
+		}
+		return policyText().ReplaceAllFunc(tag, func(attribute []byte) []byte {
+			parts := policyText().FindSubmatch(attribute)
+			policy, used := g.widen(html.UnescapeString(string(parts[2][1 : len(parts[2])-1])))
+			nonce = nonce || used
+			return []byte(string(parts[1]) + `"` + html.EscapeString(policy) + `"`)
+		})
+	})
+	return append(head, page[end:]...), nonce
 }
 
 // headOf returns where the head of a page begins: behind <head>, or before the

@@ -94,9 +94,9 @@ type words struct {
 	NotEnough, NotEnoughWhy, TopUp, GiveUp            string
 	Close, Done                                       string
 
-	Chats, NoChats, GroupChat, DirectChat, Robot, PickChat, Choose string
-	NothingInChat, NothingInChatWhy, Via, OpenHere                 string
-	UnknownChat, UnknownAccount                                    string
+	Chats, NoChats, GroupChat, DirectChat, Robot, RobotOpens, PickChat, Choose string
+	NothingInChat, NothingInChatWhy, Via, OpenHere                             string
+	UnknownChat, UnknownAccount                                                string
 
 	Share, ShareTo, ShareNow, Template, BadShare string
 
@@ -145,7 +145,7 @@ func english() words {
 		Balance: "Balance", Unlimited: "Enough for anything", SetBalance: "Set", BadBalance: "The balance is an amount of yuan, such as 12.30.",
 		NotEnough: "Not enough money", NotEnoughWhy: "The order costs %s, the balance is %s.", TopUp: "Top up to %s", GiveUp: "Give up",
 		Close: "Close", Done: "Done",
-		Chats: "Chats", NoChats: "This user is in no chat.", GroupChat: "group", DirectChat: "direct", Robot: "Robot", PickChat: "Choose a chat", Choose: "Choose",
+		Chats: "Chats", NoChats: "This user is in no chat.", GroupChat: "group", DirectChat: "direct", Robot: "Robot", RobotOpens: "A page for this chat", PickChat: "Choose a chat", Choose: "Choose",
 		NothingInChat: "Nothing here yet", NothingInChatWhy: "What apps send into this chat, and what is shared, appears here.", Via: "via %s", OpenHere: "Open in this chat",
 		UnknownChat: "There is no such chat of this user.", UnknownAccount: "Nobody has this open_id: there is nobody to talk to.",
 		Share: "Share", ShareTo: "To", ShareNow: "Share", Template: "Template %s", BadShare: "The share needs an app_id, a share_title, and http addresses; a share_data_url is a JSON template.",
@@ -185,7 +185,7 @@ func chinese() words {
 		Balance: "余额", Unlimited: "不限", SetBalance: "设置", BadBalance: "余额应为以元为单位的金额，例如 12.30。",
 		NotEnough: "余额不足", NotEnoughWhy: "订单金额 %s，当前余额 %s。", TopUp: "充值到 %s", GiveUp: "放弃支付",
 		Close: "关闭", Done: "已完成",
-		Chats: "会话", NoChats: "该用户没有会话。", GroupChat: "群聊", DirectChat: "单聊", Robot: "机器人", PickChat: "选择会话", Choose: "确定",
+		Chats: "会话", NoChats: "该用户没有会话。", GroupChat: "群聊", DirectChat: "单聊", Robot: "机器人", RobotOpens: "机器人打开的网页", PickChat: "选择会话", Choose: "确定",
 		NothingInChat: "暂无内容", NothingInChatWhy: "应用发送到此会话的消息和分享会显示在这里。", Via: "来自 %s", OpenHere: "在此会话中打开",
 		UnknownChat: "该用户没有这个会话。", UnknownAccount: "没有这个 open_id 的账号，无法打开会话。",
 		Share: "分享", ShareTo: "分享到", ShareNow: "分享", Template: "模板 %s", BadShare: "分享需要 app_id、share_title 和 http 地址；share_data_url 须为 JSON 模板。",

@@ -142,6 +142,16 @@ func TestChats(t *testing.T) {
 	assert.Contains(t, got.body, "An offer")
 	assert.Less(t, strings.Index(got.body, chats[1].ID), strings.Index(got.body, chats[0].ID), "the chat with news first")
 
+	robot, err := b.merchant.Robot(testkit.TestRobot().RobotNo)
+	require.NoError(t, err)
+	to := vvchat.RobotTarget{SessionOpenID: chats[1].ID, SessionType: vvchat.SessionGroup}
+	require.NoError(t, robot.Send(t.Context(), to, vvchat.WebviewGroupOpen{Height: "50%", URL: "http://127.0.0.1:8700/vote"}))
+	require.NoError(t, robot.Send(t.Context(), to, vvchat.SendText{Text: "please vote"}))
+	got = b.send(t, http.MethodGet, "/phone/chat", parameters("session", chats[1].ID))
+	assert.Contains(t, got.body, "please vote")
+	assert.Contains(t, got.body, "<b>Robot "+testkit.TestRobot().RobotNo+"</b>")
+	assert.Contains(t, got.body, "&amp;url=http%3A%2F%2F127.0.0.1%3A8700%2Fvote", "a page that a robot opens in the chat")
+
 	assert.Equal(t, http.StatusNotFound, b.send(t, http.MethodGet, "/phone/chat", parameters("session", "nobodys")).status)
 	assert.Equal(t, http.StatusBadRequest, b.send(t, http.MethodGet, "/phone/chat", nil).status)
 	assert.Equal(t, http.StatusBadRequest, b.send(t, http.MethodGet, "/phone/chat", parameters("session", "a", "open_id", "b")).status)

@@ -41,6 +41,8 @@ func (p *phone) serveView(rw http.ResponseWriter, r *http.Request) {
 		p.bridge.ServeHTTP(rw, r)
 		return
 	}
+	// How long a page may take is for its own server to say.
+	_ = http.NewResponseController(rw).SetWriteDeadline(time.Time{})
 	proxy := httputil.ReverseProxy{
 		Transport:     p.transport,
 		FlushInterval: -1, // a page that streams is seen as it comes
@@ -110,10 +112,6 @@ func (p *phone) dress(v *view, resp *http.Response) error {
 			nonce = nonce || used
 		}
 	}
-	tag := `<script src="` + own + `bridge.js"></script>`
-	if nonce {
-		tag = `<script nonce="` + v.id + `" src="` + own + `bridge.js"></script>`
-	}
 	if resp.Request.Method == http.MethodHead || resp.StatusCode == http.StatusNotModified {
 		resp.Header.Del("Content-Length")
 		return nil
@@ -121,7 +119,7 @@ func (p *phone) dress(v *view, resp *http.Response) error {
 	if encoding := resp.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
 		return errCompressed
 	}
-	return inject(resp, tag)
+	return grant.inject(resp, nonce)
 }
 
 var errCompressed = errors.New("the page is compressed, which was not asked for")

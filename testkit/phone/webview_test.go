@@ -165,14 +165,15 @@ func TestWhereTheBridgeGoes(t *testing.T) {
 		{"", "<!-- a comment without end"},
 		{"", "<html without end"},
 		{"", "<"},
-		{"<head>", strings.Repeat("x", 300_000)},
+		{"<head>", strings.Repeat("x", 500_000)},
+		{"<head>", "<style>" + strings.Repeat("x", 10_000) + "</style></head><body>" + strings.Repeat("y", 10_000)},
 	} {
 		for _, length = range []bool{true, false} {
 			kind, page = "Text/HTML; charset=utf-8", c.before+c.after
 			assert.Equal(t, c.before+tag+c.after, view.get(t, "/").body, "%.80q", page)
 		}
 	}
-	kind, page = "text/html", "<!--"+strings.Repeat("-", 200_000)
+	kind, page = "text/html", "<!--"+strings.Repeat("-", 400_000)
 	assert.Equal(t, tag+page, view.get(t, "/").body, "what has no head in sight gets the bridge before it")
 	page = "<head></head>"
 	assert.Equal(t, page, view.get(t, "/", "Sec-Fetch-Dest", "empty").body)
@@ -191,7 +192,7 @@ func TestPagesStream(t *testing.T) {
 	goOn := make(chan struct{})
 	home := site(t, func(rw http.ResponseWriter, r *http.Request) {
 		rw.Header().Set("Content-Type", "text/html")
-		_, _ = io.WriteString(rw, "<html><head>\n")
+		_, _ = io.WriteString(rw, "<html><head></head>\n")
 		assert.NoError(t, http.NewResponseController(rw).Flush())
 		select {
 		case <-goOn:
@@ -209,7 +210,7 @@ func TestPagesStream(t *testing.T) {
 	lines := bufio.NewReader(resp.Body)
 	first, err := lines.ReadString('\n')
 	require.NoError(t, err)
-	assert.Equal(t, "<html><head>"+tag+"\n", first)
+	assert.Equal(t, "<html><head>"+tag+"</head>\n", first)
 	close(goOn)
 	rest, err := lines.ReadString('\n')
 	require.NoError(t, err)
@@ -321,6 +322,30 @@ func TestPoliciesAreWidened(t *testing.T) {
 	policies = []string{"default-src 'none'", "script-src 'self'"}
 	assert.Equal(t, []string{"default-src 'none'; script-src " + own + "; connect-src " + own + "; frame-src " + b.base + "/phone/sheet/", "script-src 'self' " + own},
 		view.get(t, "/").header.Values("Content-Security-Policy"), "every one of them counts")
+}
+
+// Policies stand in pages too.
+func TestPoliciesInPagesAreWidened(t *testing.T) {
+	b := setup(t, phone.Config{})
+	var text string
+	home := site(t, func(rw http.ResponseWriter, _ *http.Request) {
+		rw.Header().Set("Content-Type", "text/html")
+		rw.Header().Set("Content-Length", fmt.Sprint(len(text)))
+		_, _ = io.WriteString(rw, text)
+	})
+	view := b.inside(t, home+"/")
+	words := strings.NewReplacer("OWN", view.origin+"/.vvchat/", "PHONE", b.base+"/phone/sheet/", "ID", strings.Split(view.host, ".")[0])
+	for before, after := range map[string]string{
+		`<head><meta charset=utf-8><META content="script-src 'self'" HTTP-EQUIV=Content-Security-Policy></head><p>`: "<head>" + tag + `<meta charset=utf-8><META content="script-src &#39;self&#39; OWN" HTTP-EQUIV=Content-Security-Policy></head><p>`,
+		`<head><meta http-equiv="Content-Security-Policy" content="default-src &#39;none&#39;">`:                    "<head>" + tag + `<meta http-equiv="Content-Security-Policy" content="default-src &#39;none&#39;; script-src OWN; connect-src OWN; frame-src PHONE">`,
+		`<head><meta http-equiv='content-security-policy' content='frame-src a'></head>`:                            "<head>" + tag + `<meta http-equiv='content-security-policy' content="frame-src a PHONE"></head>`,
+		`<head><meta http-equiv="content-security-policy" content="script-src 'strict-dynamic' 'nonce-a'"></head>`:  `<head><script nonce="ID" src="/.vvchat/bridge.js"></script><meta http-equiv="content-security-policy" content="script-src &#39;strict-dynamic&#39; &#39;nonce-a&#39; &#39;nonce-ID&#39;"></head>`,
+		`<head><meta name="x" content="content-security-policy script-src 'self'"></head>`:                          "<head>" + tag + `<meta name="x" content="content-security-policy script-src 'self'"></head>`,
+		`<head></head><body><meta http-equiv="Content-Security-Policy" content="script-src x">`:                     "<head>" + tag + `</head><body><meta http-equiv="Content-Security-Policy" content="script-src x">`,
+	} {
+		text = before
+		assert.Equal(t, words.Replace(after), view.get(t, "/").body, before)
+	}
 }
 
 // The phone lets go of a page's connection, and of the page's server.

@@ -6,6 +6,7 @@
   // The page may put its own in the place of these later.
   const ask = window.fetch.bind(window);
   const later = window.setTimeout.bind(window);
+  const own = window.location.origin + "/.vvchat/"; // whatever <base> the page has
 
   // A page tells a web view by its user agent, here as in the header.
   for (const [name, value] of Object.entries(settings.navigator)) {
@@ -16,7 +17,7 @@
   const failed = (text) => JSON.stringify({ err_code: 400, err_msg: text });
 
   const tell = async (path, body) => {
-    const response = await ask("/.vvchat/" + path, {
+    const response = await ask(own + path, {
       method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
     });
     if (!response.ok) throw new Error("status " + response.status);
@@ -27,7 +28,7 @@
   style.replaceSync(`
     dialog {
       box-sizing: border-box; width: 100%; max-width: 26rem; max-height: 92dvh; margin: auto auto 0; padding: 0; border: 0;
-      border-radius: 1.25rem 1.25rem 0 0; overflow: hidden; color-scheme: light dark; background: Canvas; box-shadow: 0 1rem 4rem rgb(0 0 0 / .3);
+      visibility: visible; pointer-events: auto; border-radius: 1.25rem 1.25rem 0 0; overflow: hidden; color-scheme: light dark; background: Canvas; box-shadow: 0 1rem 4rem rgb(0 0 0 / .3);
     }
     dialog::backdrop { background: rgb(0 0 0 / .5); }
     iframe { display: block; width: 100%; height: 24rem; max-height: 92dvh; border: 0; color-scheme: light dark; }
@@ -40,7 +41,6 @@
   const show = (sheet) => new Promise((resolve) => {
     const before = document.activeElement;
     const host = document.createElement("vvchat-sheet");
-    host.style.setProperty("all", "initial", "important");
     host.style.setProperty("display", "block", "important");
     const root = host.attachShadow({ mode: "closed" });
     root.adoptedStyleSheets = [style];

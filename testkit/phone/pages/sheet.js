@@ -6,8 +6,9 @@
     parent.postMessage({ height: document.body.getBoundingClientRect().height }, below);
   }).observe(document.body);
   // Whoever comes to the sheet by keyboard or hears it starts at its heading.
-  const begin = () => document.querySelector("h1")?.focus();
-  if (document.hasFocus()) begin(); else addEventListener("focus", begin, { once: true });
+  const begin = () => { if (document.activeElement === document.body) document.querySelector("h1")?.focus(); };
+  begin();
+  addEventListener("focus", begin);
   addEventListener("keydown", (event) => {
     if (event.key === "Escape") document.querySelector("[data-leave]")?.click();
   });
