@@ -153,6 +153,12 @@ func demo(t *testing.T) string {
 		case "/sdk.js":
 			rw.Header().Set("Content-Type", "text/javascript")
 			_, _ = io.WriteString(rw, "const before = Boolean(window.WebViewJavascriptBridge);\n"+string(phone.JSSDK()))
+		case "/raw":
+			rw.Header().Set("Content-Type", "text/html; charset=utf-8")
+			_, _ = io.WriteString(rw, `<!doctype html><html lang="en"><head><title>waiting</title><link rel="icon" href="data:,"></head><body><h1>Both ways</h1><script src="/raw.js"></script></body></html>`)
+		case "/raw.js":
+			rw.Header().Set("Content-Type", "text/javascript")
+			_, _ = io.WriteString(rw, rawScript)
 		case "/page.js":
 			rw.Header().Set("Content-Type", "text/javascript")
 			_, _ = io.WriteString(rw, `
@@ -172,6 +178,39 @@ func demo(t *testing.T) string {
 				<script src="/sdk.js"></script><script src="/page.js"></script></body></html>`)
 		}
 	})
+}
+
+// rawScript waits in both ways at once and asks nobody which system it is on.
+const rawScript = `
+	const seen = [];
+	const arrived = (way, bridge) => {
+		seen.push(way);
+		if (way === "event") bridge.init((message, answer) => answer({}));
+		bridge.callHandler("getSession", {}, (text) => { seen.push(typeof text, JSON.parse(text).session_type); document.title = "answered"; });
+	};
+	if (window.WebViewJavascriptBridge) arrived("there", window.WebViewJavascriptBridge);
+	else document.addEventListener("WebViewJavascriptBridgeReady", (event) => arrived("event", event.bridge));
+	window.WVJBCallbacks = [(bridge) => arrived("callback", bridge)];
+	const knock = document.createElement("iframe");
+	knock.style.display = "none";
+	knock.setAttribute("src", "https://__bridge_loaded__");
+	document.documentElement.appendChild(knock);
+	setTimeout(() => document.documentElement.removeChild(knock), 0);
+	const early = seen.length;`
+
+// The bridge comes in the way of its system alone, and after the page began to
+// wait.
+func TestBothWaysOfWaiting(t *testing.T) {
+	b := setup(t, phone.Config{})
+	home := demo(t)
+	page := openTab(t, 390, 844)
+	for system, way := range map[string]string{"android": "event", "ios": "callback"} {
+		view := b.inside(t, home+"/raw", "session", testkit.TestSessions()[1].ID, "platform", system)
+		page.do(chromedp.Navigate(view.origin + "/raw"))
+		page.until("document.title == 'answered'")
+		assert.Equal(t, way+",string,2", eval[string](page, "seen.join()"), system)
+		assert.Zero(t, eval[int](page, "early"), system)
+	}
 }
 
 // call presses the page's button, which calls a method.

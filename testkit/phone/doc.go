@@ -44,8 +44,8 @@
 //
 // opens a page as the app does when somebody taps it in a chat; all but url may
 // be left out. The browser is sent to an origin of that view's own,
-// http://VIEW.localhost:PORT, which browsers take to this machine. There the
-// phone fetches the page from its site, calls itself a phone's web view, puts
+// http://VIEW.localhost:PORT, which Chromium and Firefox take to this machine
+// without a DNS. There the phone fetches the page from its site, calls itself a phone's web view, puts
 // WebViewJavascriptBridge in, and widens the page's Content-Security-Policy by
 // what that takes. The platform's JSSDK runs on it as it is. On Android the
 // bridge arrives some time after the page has loaded, with the event

@@ -16,8 +16,8 @@ import (
 	"github.com/imprest-go/imprest/core"
 )
 
-// viewSuffix ends the host name of every web view. Browsers take such names to
-// this machine without asking anybody.
+// viewSuffix ends the host name of every web view. Chromium and Firefox take
+// such names to this machine without asking anybody.
 const viewSuffix = ".localhost"
 
 // The systems that the app runs on.
@@ -194,8 +194,8 @@ func (p *phone) page(address, phoneHost string) (*url.URL, bool) {
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.User != nil || strings.Contains(address, "\\") || !(isLoopback(u.Hostname()) || p.isNamed(u.Hostname())) {
 		return nil, false
 	}
-	own := &url.URL{Scheme: "http", Host: phoneHost}
-	if port(u) == port(own) && (isLoopback(u.Hostname()) || strings.EqualFold(u.Hostname(), own.Hostname())) {
+	self := &url.URL{Scheme: "http", Host: phoneHost}
+	if port(u) == port(self) && (isLoopback(u.Hostname()) || strings.EqualFold(u.Hostname(), self.Hostname())) {
 		return nil, false
 	}
 	return u, true
