@@ -347,14 +347,27 @@ func (p *Platform) SendRobotEvent(ctx context.Context, e RobotEvent) (*core.Resp
 	if e.SessionOpenID == "" {
 		e.SessionOpenID, e.SessionType = user.OpenID, SessionDirect
 	}
-	message := Message{Method: http.MethodPost, ContentType: typeJSON, Body: p.eventBody(robot, user, e)}
-	attempt := Attempt{Time: p.Clock.Now(), Message: message}
+	return p.sendEvent(ctx, robotNotice{robot, user, e})
+}
+
+// robotNotice is an event that is to be sent.
+type robotNotice struct {
+	robot Robot
+	user  User // who did it
+	event RobotEvent
+}
+
+// sendEvent sends an event, and records it.
+func (p *Platform) sendEvent(ctx context.Context, n robotNotice) (*core.Response, error) {
+	robot := n.robot
+	message := Message{Method: http.MethodPost, ContentType: typeJSON, Body: p.eventBody(robot, n.user, n.event)}
+	sent := p.Clock.Now()
 	ctx, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
 	began := time.Now()
 	resp, err := message.send(ctx, p.notifier, robot.EventURL)
 	exchange := Exchange{
-		Seq: p.record.begin(), Peer: PeerVVChat, Call: CallRobotEvent, Time: attempt.Time, Took: time.Since(began),
+		Seq: p.record.begin(), Peer: PeerVVChat, Call: CallRobotEvent, Time: sent, Took: time.Since(began),
 		Method: message.Method, Path: withoutSecret(robot.EventURL), Header: message.Request("/").Header, Body: string(message.Body), AppID: robot.AppID,
 	}
 	if err != nil {

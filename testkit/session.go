@@ -1,6 +1,7 @@
 package testkit
 
 import (
+	"context"
 	"slices"
 	"strconv"
 	"time"
@@ -83,25 +84,52 @@ func (p *Platform) Sessions(openID string) []Session {
 
 // OpenSessionView is the user's tap on a qyx://openSessionView link: it returns
 // the direct chat of a user with an account, such as customer service, and
-// makes it if there is none. withOpenID is another user's, or a robot's; an
-// empty openID is the first user's. The error is [core.CodeNotFound].
-func (p *Platform) OpenSessionView(openID, withOpenID string) (Session, error) {
+// makes it if there is none. withOpenID is another user's, or a robot's, whose
+// merchant is told of it ([EventSessionOpen]) if he has registered for events;
+// an empty openID is the first user's. The error is [core.CodeNotFound].
+func (p *Platform) OpenSessionView(ctx context.Context, openID, withOpenID string) (Session, error) {
+	chat, event, err := p.openSession(openID, withOpenID)
+	if err != nil || event == nil {
+		return chat, err
+	}
+	defer p.attempts.Done()
+	if !p.async {
+		_, _ = p.sendEvent(ctx, *event) // what comes of it is in the record
+		return chat, nil
+	}
+	p.attempts.Add(1)
+	go func() {
+		defer p.attempts.Done()
+		_, _ = p.sendEvent(context.WithoutCancel(ctx), *event)
+	}()
+	return chat, nil
+}
+
+// openSession returns the chat, and the event that is to be sent, which it has
+// counted as an attempt.
+func (p *Platform) openSession(openID, withOpenID string) (Session, *robotNotice, error) {
 	const op = "testkit.Platform.OpenSessionView"
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	user, ok := p.user(openID)
 	if !ok {
-		return Session{}, notFound(op, "open_id", openID)
+		return Session{}, nil, notFound(op, "open_id", openID)
 	}
 	name := ""
+	robot, isRobot := p.robotOf(withOpenID)
 	if other, ok := p.user(withOpenID); ok && withOpenID != "" {
 		name = other.Nickname
-	} else if robot, ok := p.robotOf(withOpenID); ok {
+	} else if isRobot {
 		name = robot.Name
 	} else {
-		return Session{}, notFound(op, "open_id", withOpenID)
+		return Session{}, nil, notFound(op, "open_id", withOpenID)
 	}
-	return p.direct(op, user.OpenID, withOpenID, name)
+	chat, err := p.direct(op, user.OpenID, withOpenID, name)
+	if err != nil || !isRobot || robot.EventURL == "" || p.noAttempts {
+		return chat, nil, err
+	}
+	p.attempts.Add(1)
+	return chat, &robotNotice{robot, user, RobotEvent{Event: EventSessionOpen, SessionOpenID: user.OpenID, SessionType: SessionDirect}}, nil
 }
 
 // direct returns the direct chat of two. It is called with the lock held.

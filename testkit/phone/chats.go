@@ -144,7 +144,7 @@ type chatBody struct {
 
 // showChat shows one chat: GET /phone/chat with session, or with the open_id
 // of the account that a qyx://openSessionView names.
-func (p *phone) showChat(_ context.Context, r *core.Request) *core.Response {
+func (p *phone) showChat(ctx context.Context, r *core.Request) *core.Response {
 	w := wordsOf(r)
 	a, ok := read(r)
 	if !ok || (a.Get("session") == "") == (a.Get("open_id") == "") {
@@ -158,7 +158,7 @@ func (p *phone) showChat(_ context.Context, r *core.Request) *core.Response {
 		}
 	} else {
 		var err error
-		if chat, err = p.platform.OpenSessionView(openID, a.Get("open_id")); err != nil {
+		if chat, err = p.platform.OpenSessionView(ctx, openID, a.Get("open_id")); err != nil {
 			return p.problem(r, http.StatusNotFound, w.UnknownAccount)
 		}
 	}

@@ -101,6 +101,14 @@ func (b *tab) until(expression string) {
 	}
 }
 
+// tap is press for a sheet, which grows while it is drawn: a click by its place
+// could miss.
+func (b *tab) tap(selector string) {
+	b.t.Helper()
+	b.until(fmt.Sprintf("document.readyState == 'complete' && document.querySelector(%q)", selector))
+	eval[bool](b, fmt.Sprintf("(document.querySelector(%q).click(), true)", selector))
+}
+
 // press clicks the first element that a CSS selector finds, as soon as there is
 // one; again if the page has put another in its place meanwhile.
 func (b *tab) press(selector string) {

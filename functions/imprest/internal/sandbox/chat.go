@@ -48,18 +48,13 @@ func insideIM(r *core.Request) bool { return strings.Contains(r.Header.Get("User
 
 // link is where the browser reaches the phone by a qyx:// link, which no
 // browser on a desktop knows.
-func (w *world) link(l vvchat.Link) string { return w.toPhone("/phone/link", l) }
-
-// scan is a page that shows such a link as a QR code.
-func (w *world) scan(l vvchat.Link) string { return w.toPhone("/phone/scan", l) }
-
-func (w *world) toPhone(path string, l vvchat.Link) string {
+func (w *world) link(l vvchat.Link) string {
 	text, err := vvchat.BuildLink(l)
 	if err != nil {
 		w.log.Error("a link cannot be built", "reason", err.Error())
 		return w.platformBase + "/phone"
 	}
-	return w.platformBase + path + "?" + url.Values{"uri": {text}}.Encode()
+	return w.platformBase + "/phone/link?" + url.Values{"uri": {text}}.Encode()
 }
 
 // sharesView is what the page's script shares: by the JSSDK inside the IM, by

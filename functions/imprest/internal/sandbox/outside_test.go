@@ -4,8 +4,10 @@ package sandbox
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/imprest-go/imprest/core/purchase"
 	"github.com/imprest-go/imprest/testkit"
@@ -52,6 +54,53 @@ func TestTheShopOutsideTheIM(t *testing.T) {
 	w.cloud.RequireAuthorized(t, testkit.TestDoorbell().ID)
 	w.cloud.RequireCodesUsed(t, 1)
 
+	// The same order as a QR code, for a desktop that has no app.
+	b.press("[data-offer]")
+	b.press("button[value=cancel]")
+	b.until("location.origin == " + js(w.base) + " && document.readyState == 'complete'")
+	b.press(".purchases .button.quiet")
+	b.until("location.pathname == '/phone/scan' && document.querySelector('img, svg')")
+	b.shot("outside-scan")
+	b.open(w.base + "/?lang=en")
+
+	// Both kinds of share, by links, and one that is taken back.
+	b.press("[data-action=share]")
+	b.until("location.pathname == '/phone/share'")
+	b.press("button[value=cancel]")
+	b.until("location.origin == " + js(w.base) + " && !document.getElementById('notice').hidden")
+	assert.Equal(t, shopEnglish().Script["notShared"], b.see("#notice"))
+	for _, kind := range []string{"share", "share-more"} {
+		b.press("[data-action=" + kind + "]")
+		b.until("location.pathname == '/phone/share'")
+		b.press("button[value=share]")
+		b.until("location.origin == " + js(w.base) + " && !document.getElementById('notice').hidden")
+		assert.Equal(t, shopEnglish().Script["shared"], b.see("#notice"))
+	}
+	assert.Len(t, w.platform.Shares(), 2)
+
+	b.press("[data-action=service]")
+	b.until("location.pathname == '/phone/chat'")
+	assert.Contains(t, b.see("main"), testkit.TestRobot().Name)
+	require.Eventually(t, func() bool { return len(getJSON[[]robotEvent](t, w.base+"/_sandbox/robot-events")) == 1 }, 5*time.Second, 10*time.Millisecond)
+
+	b.open(w.base + "/?lang=en")
 	b.press("nav form button")
 	b.until("document.querySelector('header a.button')")
+}
+
+// On a desktop, in Chinese: nothing is wider than the window.
+func TestTheShopOnADesktop(t *testing.T) {
+	w := startWorld(t, Config{})
+	b := openTab(t, 1440, 900)
+	b.open(w.base + "/?lang=zh")
+	b.press("header a.button")
+	b.until("location.origin == " + js(w.platformBase))
+	b.shot("desktop-consent")
+	b.press("button[value=allow]")
+	b.until("location.origin == " + js(w.base) + " && document.querySelector('[data-device]')")
+	b.shot("desktop-shop")
+	assert.LessOrEqual(t, eval[int](b, "document.documentElement.scrollWidth"), 1440)
+	b.open(w.platformBase + "/phone")
+	b.shot("desktop-phone")
+	assert.LessOrEqual(t, eval[int](b, "document.documentElement.scrollWidth"), 1440)
 }

@@ -6,11 +6,13 @@ import (
 	"embed"
 	"html/template"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/imprest-go/imprest/core"
 	"github.com/imprest-go/imprest/core/login"
 	"github.com/imprest-go/imprest/core/purchase"
+	"github.com/imprest-go/imprest/testkit"
 	"github.com/imprest-go/imprest/testkit/phone"
 )
 
@@ -155,7 +157,9 @@ type shopView struct {
 	// JSSDK is the address of the platform's script inside the IM; "" outside.
 	JSSDK       string
 	ServiceLink string
-	OtherLang   string
+	// InsideLink shows the page inside the IM; "" if it is there.
+	InsideLink string
+	OtherLang  string
 	// Script is what the page's script needs to know.
 	Script scriptView
 }
@@ -208,8 +212,10 @@ func (w *world) shopPage(ctx context.Context, m *merchant, r *core.Request, stat
 	view.Script.States, view.Script.Words = words.States, words.Script
 	view.Script.AppID, view.Script.Shares, view.Script.Scan = w.platform.Account().AppID, w.shares(words), w.platformBase+"/phone/scan"
 	view.ServiceLink = w.serviceLink()
+	view.InsideLink = w.platformBase + "/phone/open?" + url.Values{"url": {w.base + "/"}, "session": {testkit.TestSessions()[0].ID}}.Encode()
 	script := ""
 	if insideIM(r) {
+		view.InsideLink = ""
 		view.Script.InsideIM, view.JSSDK = true, w.platformBase+"/phone/vvchatjssdk-1.0.0.js"
 		script = " " + w.platformBase
 	}

@@ -15,6 +15,7 @@ type shopWords struct {
 	Chat, SayHere, SayThere         string
 	Share, ShareMore, Service       string
 	NeedsScript, OpenPhone, Control string
+	OpenInside                      string
 	Sandbox                         string
 	LoginRefused, LoginFailed       string
 
@@ -46,7 +47,7 @@ func shopEnglish() shopWords {
 		LogIn: "Log in", LogOut: "Log out", LogInToBuy: "Log in to buy", Buy: "Buy",
 		Offers: "Offers", Purchases: "Your purchases", Devices: "Your devices",
 		Chat: "Tell others", SayHere: "Say it in this chat", SayThere: "Say it in another chat", Share: "Share", ShareMore: "Share with details", Service: "Customer service",
-		NeedsScript: "Buying needs JavaScript.", OpenPhone: "The phone", Control: "Control API",
+		NeedsScript: "Buying needs JavaScript.", OpenPhone: "The phone", OpenInside: "Open this page inside VVChat", Control: "Control API",
 		Sandbox:      "A sandbox: the platform and the phone are fakes, and no real money moves.",
 		LoginRefused: "You did not allow the login. You can look around, and log in when you like.",
 		LoginFailed:  "The login did not work out. Please log in again.",
@@ -83,7 +84,7 @@ func shopChinese() shopWords {
 		LogIn: "登录", LogOut: "退出登录", LogInToBuy: "登录后购买", Buy: "购买",
 		Offers: "商品", Purchases: "我的订单", Devices: "我的设备",
 		Chat: "告诉朋友", SayHere: "发到当前聊天", SayThere: "发到其他聊天", Share: "分享", ShareMore: "图文分享", Service: "联系客服",
-		NeedsScript: "购买需要启用 JavaScript。", OpenPhone: "模拟手机", Control: "控制接口",
+		NeedsScript: "购买需要启用 JavaScript。", OpenPhone: "模拟手机", OpenInside: "在 VVChat 内打开本页", Control: "控制接口",
 		Sandbox:      "沙箱环境：平台和手机均为模拟，不涉及真实资金。",
 		LoginRefused: "你没有同意授权。可以先浏览，需要时再登录。",
 		LoginFailed:  "登录没有成功，请重新登录。",

@@ -132,6 +132,7 @@ func newWorld(ctx context.Context, cfg Config) (_ *world, err error) {
 	if w.robotEvents, err = newRobotEvents(w.clock.Now); err != nil {
 		return nil, err
 	}
+	w.platform.SetEventURL(testkit.TestRobot().RobotNo, w.robotURL())
 	if w.pages, err = parsePages(); err != nil {
 		return nil, err
 	}

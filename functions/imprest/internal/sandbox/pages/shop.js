@@ -251,6 +251,7 @@
     const response = await ask("/purchases");
     if (!response.ok) throw new Error("status " + response.status);
     show(await response.json());
+    loadDevices();
   };
 
   // Devices: what each has, and whether it may call its user.
