@@ -14,6 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	cdppage "github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/assert"
@@ -28,13 +31,16 @@ import (
 type tab struct {
 	t   *testing.T
 	ctx context.Context
+	// frame is the frame of a sheet; "" is the page itself.
+	frame cdp.FrameID
 }
 
 // openTab starts a browser of that size for the length of a test. A page that
 // writes an error to the console fails the test when it ends.
 func openTab(t *testing.T, width, height int64) *tab {
 	t.Helper()
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath("/usr/bin/chromium"), chromedp.Flag("lang", "en-US"), chromedp.Flag("disable-quic", true))
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath("/usr/bin/chromium"), chromedp.Flag("lang", "en-US"), chromedp.Flag("disable-quic", true),
+		chromedp.Flag("disable-site-isolation-trials", true)) // a sheet's frame is then one of the page's own target
 	if os.Getuid() == 0 {
 		options = append(options, chromedp.NoSandbox) // Chromium's own sandbox does not work for root
 	}
@@ -44,7 +50,7 @@ func openTab(t *testing.T, width, height int64) *tab {
 	t.Cleanup(cancel)
 	ctx, cancel = context.WithTimeout(ctx, 2*time.Minute)
 	t.Cleanup(cancel)
-	b := &tab{t, ctx}
+	b := &tab{t: t, ctx: ctx}
 	t.Cleanup(b.quiet(chromedp.Console(ctx)))
 	b.do(chromedp.EmulateViewport(width, height))
 	return b
@@ -79,9 +85,32 @@ func (b *tab) do(steps ...chromedp.Action[chromedp.Void]) {
 	require.NoError(b.t, chromedp.Do(b.ctx, steps...))
 }
 
+// evaluate evaluates an expression in the page, or in the sheet that b stands
+// for.
+func evaluate[T any](b *tab, expression string) (v T, err error) {
+	if b.frame == "" {
+		return chromedp.Run(b.ctx, chromedp.Evaluate[T](expression))
+	}
+	world, err := chromedp.Call(b.ctx, cdppage.CreateIsolatedWorld, cdppage.CreateIsolatedWorldParams{FrameID: b.frame, WorldName: "test"})
+	if err != nil {
+		return v, err
+	}
+	byValue := true
+	got, err := chromedp.Call(b.ctx, runtime.Evaluate, runtime.EvaluateParams{Expression: expression, ContextID: world.ExecutionContextID, ReturnByValue: &byValue})
+	switch {
+	case err != nil:
+		return v, err
+	case got.ExceptionDetails != nil:
+		return v, fmt.Errorf("%s: %s", expression, got.ExceptionDetails.Text)
+	case len(got.Result.Value) == 0:
+		return v, nil
+	}
+	return v, json.Unmarshal(got.Result.Value, &v)
+}
+
 func eval[T any](b *tab, expression string) T {
 	b.t.Helper()
-	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](expression))
+	v, err := evaluate[T](b, expression)
 	require.NoError(b.t, err, expression)
 	return v
 }
@@ -91,7 +120,7 @@ func eval[T any](b *tab, expression string) T {
 func (b *tab) until(expression string) {
 	b.t.Helper()
 	for deadline := time.Now().Add(15 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		ok, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool]("Boolean("+expression+")"))
+		ok, err := evaluate[bool](b, "Boolean("+expression+")")
 		if err == nil && ok {
 			return
 		}
@@ -110,17 +139,15 @@ func (b *tab) press(selector string) {
 }
 
 // sheet returns the sheet that lies over the page, once it shows what a CSS
-// selector finds. It is of another site, so Chromium has it in a process of
-// its own.
+// selector finds.
 func (b *tab) sheet(selector string) *tab {
 	b.t.Helper()
 	for deadline := time.Now().Add(15 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		targets, err := chromedp.Targets(b.ctx)
+		tree, err := chromedp.Call(b.ctx, cdppage.GetFrameTree, cdp.Empty{})
 		require.NoError(b.t, err)
-		for _, info := range targets {
-			if info.Type == "iframe" && strings.Contains(info.URL, "/phone/sheet/") {
-				ctx, _ := chromedp.NewContext(b.ctx, chromedp.WithTargetID(info.TargetID)) // ends with the page's
-				s := &tab{b.t, ctx}
+		for _, child := range tree.FrameTree.ChildFrames {
+			if strings.Contains(child.Frame.URL, "/phone/sheet/") {
+				s := &tab{b.t, b.ctx, child.Frame.ID}
 				s.until(fmt.Sprintf("document.readyState == 'complete' && document.querySelector(%q)", selector))
 				return s
 			}

@@ -4,6 +4,7 @@ package sandbox
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"iter"
 	"os"
@@ -11,6 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	cdppage "github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 )
@@ -19,15 +23,18 @@ import (
 type tab struct {
 	t   *testing.T
 	ctx context.Context
+	// frame is the frame of a sheet; "" is the page itself.
+	frame cdp.FrameID
 	// sheets are those of the phone that were looked at.
-	sheets map[string]bool
+	sheets map[cdp.FrameID]bool
 }
 
 // openTab starts a browser of that size for the length of a test. A page that
 // writes an error to the console fails the test when it ends.
 func openTab(t *testing.T, width, height int64) *tab {
 	t.Helper()
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath("/usr/bin/chromium"), chromedp.Flag("lang", "en-US"), chromedp.Flag("disable-quic", true))
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath("/usr/bin/chromium"), chromedp.Flag("lang", "en-US"), chromedp.Flag("disable-quic", true),
+		chromedp.Flag("disable-site-isolation-trials", true)) // a sheet's frame is then one of the page's own target
 	if os.Getuid() == 0 {
 		options = append(options, chromedp.NoSandbox) // Chromium's own sandbox does not work for root
 	}
@@ -37,7 +44,7 @@ func openTab(t *testing.T, width, height int64) *tab {
 	t.Cleanup(cancel)
 	ctx, cancel = context.WithTimeout(ctx, 2*time.Minute)
 	t.Cleanup(cancel)
-	b := &tab{t: t, ctx: ctx, sheets: map[string]bool{}}
+	b := &tab{t: t, ctx: ctx, sheets: map[cdp.FrameID]bool{}}
 	t.Cleanup(b.quiet(chromedp.Console(ctx)))
 	b.do(chromedp.EmulateViewport(width, height))
 	return b
@@ -78,10 +85,33 @@ func (b *tab) open(url string) {
 	b.do(chromedp.Navigate(url))
 }
 
+// evaluate evaluates an expression in the page, or in the sheet that b stands
+// for.
+func evaluate[T any](b *tab, expression string) (v T, err error) {
+	if b.frame == "" {
+		return chromedp.Run(b.ctx, chromedp.Evaluate[T](expression))
+	}
+	world, err := chromedp.Call(b.ctx, cdppage.CreateIsolatedWorld, cdppage.CreateIsolatedWorldParams{FrameID: b.frame, WorldName: "test"})
+	if err != nil {
+		return v, err
+	}
+	byValue := true
+	got, err := chromedp.Call(b.ctx, runtime.Evaluate, runtime.EvaluateParams{Expression: expression, ContextID: world.ExecutionContextID, ReturnByValue: &byValue})
+	switch {
+	case err != nil:
+		return v, err
+	case got.ExceptionDetails != nil:
+		return v, fmt.Errorf("%s: %s", expression, got.ExceptionDetails.Text)
+	case len(got.Result.Value) == 0:
+		return v, nil
+	}
+	return v, json.Unmarshal(got.Result.Value, &v)
+}
+
 // eval returns what an expression is in the page.
 func eval[T any](b *tab, expression string) T {
 	b.t.Helper()
-	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](expression))
+	v, err := evaluate[T](b, expression)
 	require.NoError(b.t, err, expression)
 	return v
 }
@@ -91,7 +121,7 @@ func eval[T any](b *tab, expression string) T {
 func (b *tab) until(expression string) {
 	b.t.Helper()
 	for deadline := time.Now().Add(15 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		ok, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool]("Boolean("+expression+")"))
+		ok, err := evaluate[bool](b, "Boolean("+expression+")")
 		if err == nil && ok {
 			return
 		}

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	cdppage "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -16,19 +18,17 @@ import (
 	"github.com/imprest-go/imprest/testkit"
 )
 
-// sheet waits for the phone's sheet over the page, which is a document of
-// another origin, and returns it.
+// sheet waits for a sheet of the phone that was not looked at yet, and returns
+// it.
 func (b *tab) sheet() *tab {
 	b.t.Helper()
 	for deadline := time.Now().Add(15 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		targets, err := chromedp.Targets(b.ctx)
+		tree, err := chromedp.Call(b.ctx, cdppage.GetFrameTree, cdp.Empty{})
 		require.NoError(b.t, err)
-		for _, target := range targets {
-			if target.Type == "iframe" && strings.Contains(target.URL, "/phone/sheet/") && !b.sheets[string(target.TargetID)] {
-				ctx, cancel := chromedp.NewContext(b.ctx, chromedp.WithTargetID(target.TargetID))
-				b.t.Cleanup(cancel)
-				b.sheets[string(target.TargetID)] = true
-				return &tab{t: b.t, ctx: ctx}
+		for _, child := range tree.FrameTree.ChildFrames {
+			if id := child.Frame.ID; strings.Contains(child.Frame.URL, "/phone/sheet/") && !b.sheets[id] {
+				b.sheets[id] = true
+				return &tab{t: b.t, ctx: b.ctx, frame: id}
 			}
 		}
 		if time.Now().After(deadline) {
