@@ -145,6 +145,17 @@ func (p *Platform) granted(req *request) (grant, *refusal) {
 	return g, nil
 }
 
+// spoiledToken is what a fault makes of a user's token.
+func (req *request) spoiledToken() *refusal {
+	switch {
+	case req.struck.has(FaultTokenExpired):
+		return refuse("Authorization: the token has expired")
+	case req.struck.has(FaultTokenInvalid):
+		return refuse("Authorization: the token is not known")
+	}
+	return nil
+}
+
 func (p *Platform) readUserInfo(req *request) *refusal {
 	g, refused := p.granted(req)
 	if refused != nil {
@@ -158,8 +169,8 @@ func (p *Platform) readUserInfo(req *request) *refusal {
 }
 
 func (p *Platform) answerUserInfo(req *request) reply {
-	if req.struck.has(FaultTokenExpired) {
-		return refuse("Authorization: the token has expired").reply()
+	if refused := req.spoiledToken(); refused != nil {
+		return refused.reply()
 	}
 	g, refused := p.granted(req)
 	if refused != nil {

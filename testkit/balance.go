@@ -12,16 +12,17 @@ import (
 var ErrInsufficientBalance error = &core.Error{Op: "testkit.Platform.Pay", Code: core.CodeRefused, Err: errors.New("the user's balance is less than the amount")}
 
 // SetBalance says how much a user has, in fen; from then on it is limited, and
-// each payment takes from it. It reports whether there is such a user. An empty
-// openID is the first user's.
+// each payment takes from it. It reports whether there is such a user, and fen is
+// not negative. An empty openID is the first user's.
 func (p *Platform) SetBalance(openID string, fen core.Fen) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	user, ok := p.user(openID)
-	if ok {
-		p.balances[user.OpenID] = fen
+	if !ok || fen < 0 {
+		return false
 	}
-	return ok
+	p.balances[user.OpenID] = fen
+	return true
 }
 
 // Balance returns how much a user has, in fen. limited is false for a user who

@@ -195,7 +195,7 @@ func Faults() []FaultInfo {
 		{FaultOtherUser, []Call{CallUserInfo}, "the profile is another user's", false},
 
 		{FaultTokenExpired, append([]Call{CallUserInfo, CallSendMsg, CallRobotCommand, CallGetSNTicket}, tuya...), "the token has expired before its time (of a robot for ever; 1010 of Tuya; 42001 of WeChat, for that token for ever)", false},
-		{FaultTokenInvalid, append([]Call{CallGetSNTicket}, tuya...), "the token is not good any more (1011 of Tuya; 40001 of WeChat, for that token for ever)", false},
+		{FaultTokenInvalid, append([]Call{CallUserInfo, CallSendMsg, CallRobotCommand, CallGetSNTicket}, tuya...), "the token is not good any more (of a robot for ever; 1011 of Tuya; 40001 of WeChat, for that token for ever)", false},
 
 		{FaultSystemError, cloud, "HTTP 200 with the system's error (500 of Tuya, -1 of WeChat), without an effect", false},
 		{FaultSystemErrorAfter, cloud, "the call has its effect and is answered HTTP 200 with the system's error", false},

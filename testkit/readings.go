@@ -91,6 +91,9 @@ type Readings struct {
 	RobotTokenLife time.Duration
 	// OldRobotTokens keeps a robot's token good when there is a newer one.
 	OldRobotTokens bool
+	// RobotResult is the answer to a command, of which the page says nothing
+	// but its status; "{}" if it is empty.
+	RobotResult string
 	// RobotTypeNumbers accepts session_type and to_type of a command as JSON
 	// numbers too.
 	RobotTypeNumbers bool
@@ -138,6 +141,9 @@ func (r Readings) withDefaults() Readings {
 	}
 	if r.SendMsgResult == "" {
 		r.SendMsgResult = "{}"
+	}
+	if r.RobotResult == "" {
+		r.RobotResult = "{}"
 	}
 	if r.RobotTokenLife <= 0 {
 		r.RobotTokenLife = 2 * time.Hour

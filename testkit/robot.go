@@ -3,6 +3,7 @@ package testkit
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"regexp"
 	"slices"
@@ -159,6 +160,7 @@ func (p *Platform) readCommand(req *request) *refusal {
 		return refused
 	}
 	command.AppID, command.RobotNo = g.appID, robotNo
+	req.target.SessionID = command.SessionOpenID
 	req.command = command
 	return nil
 }
@@ -214,7 +216,8 @@ func (p *Platform) decodeCommand(req *request) (RobotCommand, *refusal) {
 	case !p.receives(c.To, c.ToType):
 		return c, refuse("to: is not known")
 	}
-	return c, c.readParams(params)
+	refused := c.readParams(params)
+	return c, refused
 }
 
 // receives reports whether there is a person, or a group, of that open_id. It
@@ -245,18 +248,21 @@ func (c *RobotCommand) readParams(params string) *refusal {
 	if !ok {
 		return refuse("cmd: %q is not known", c.Cmd)
 	}
-	for name := range members {
+	for _, name := range slices.Sorted(maps.Keys(members)) {
 		if _, ok := wanted[name]; !ok {
 			return refuse("params.%s: is not a parameter of %s", name, c.Cmd)
 		}
 	}
-	for name, target := range map[string]*string{"text": &c.Text, "height": &c.Height, "url": &c.URL} {
-		required, takes := wanted[name]
-		raw, given := members[name]
+	for _, p := range []struct {
+		name   string
+		target *string
+	}{{"text", &c.Text}, {"height", &c.Height}, {"url", &c.URL}} {
+		required, takes := wanted[p.name]
+		raw, given := members[p.name]
 		switch {
 		case !takes || (!given && !required):
-		case json.Unmarshal(raw, target) != nil || *target == "":
-			return refuse("params.%s: must be a JSON string that is not empty", name)
+		case json.Unmarshal(raw, p.target) != nil || *p.target == "":
+			return refuse("params.%s: must be a JSON string that is not empty", p.name)
 		}
 	}
 	switch {
@@ -271,12 +277,15 @@ func (c *RobotCommand) readParams(params string) *refusal {
 func (p *Platform) carryOutCommand(req *request) reply {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if req.struck.has(FaultTokenExpired) {
+	if expired := req.struck.has(FaultTokenExpired); expired || req.struck.has(FaultTokenInvalid) {
 		token := req.query.Get("token")
 		g := p.secrets.tokens[token]
 		g.expires = time.Time{}
 		p.secrets.tokens[token] = g
-		return refuse("token: has expired").reply()
+		if expired {
+			return refuse("token: has expired").reply()
+		}
+		return refuse("token: is not known").reply()
 	}
 	c := req.command
 	c.Time = p.Clock.Now()
@@ -295,7 +304,26 @@ func (p *Platform) carryOutCommand(req *request) reply {
 	if over := len(p.commands) - p.record.keep; over > 0 {
 		p.commands = slices.Delete(p.commands, 0, over)
 	}
-	return jsonReply(http.StatusOK, []byte("{}"))
+	return jsonReply(http.StatusOK, []byte(p.readings.RobotResult))
+}
+
+// RequireRobotCommand fails the test unless a robot carried out one command of
+// that name (cmd), and returns it.
+func (p *Platform) RequireRobotCommand(tb TB, cmd string) RobotCommand {
+	tb.Helper()
+	var found []RobotCommand
+	var seen []string
+	for _, c := range p.RobotCommands() {
+		seen = append(seen, c.Cmd)
+		if c.Cmd == cmd {
+			found = append(found, c)
+		}
+	}
+	if len(found) != 1 {
+		tb.Fatalf("expected one robot command %q; there are %d, and all are %q", cmd, len(found), seen)
+		return RobotCommand{}
+	}
+	return found[0]
 }
 
 // The events of a robot.
@@ -314,12 +342,14 @@ type RobotEvent struct {
 	// RobotNo is the robot; the first one if it is empty.
 	RobotNo string
 	// SessionOpenID and SessionType are the chat that it happened in: a
-	// person's, or a group's. The first user's if they are empty.
+	// person's, or a group's. The user's own if both are empty; a group if
+	// the type alone is.
 	SessionOpenID string
 	SessionType   int
 	// TriggerOpenID is who did it; the first user if it is empty.
 	TriggerOpenID string
-	// Text is what was said, of [EventAt].
+	// Text is what was said, of [EventAt] and of events that are not
+	// documented.
 	Text string
 }
 
@@ -329,10 +359,17 @@ type RobotEvent struct {
 // answer came.
 func (p *Platform) SendRobotEvent(ctx context.Context, e RobotEvent) (*core.Response, error) {
 	const op = "testkit.Platform.SendRobotEvent"
+	if e.Event == "" {
+		return nil, core.Invalid(op, "Event: must be given")
+	}
 	p.mu.Lock()
 	i := slices.IndexFunc(p.robots, func(r Robot) bool { return e.RobotNo == "" || r.RobotNo == e.RobotNo })
 	user, known := p.user(e.TriggerOpenID)
-	if i < 0 || !known || p.noAttempts {
+	if p.noAttempts {
+		p.mu.Unlock()
+		return nil, core.Invalid(op, "the fake platform is closed")
+	}
+	if i < 0 || !known {
 		p.mu.Unlock()
 		return nil, notFound(op, "robot_no or trigger", e.RobotNo+" "+e.TriggerOpenID)
 	}
@@ -346,6 +383,9 @@ func (p *Platform) SendRobotEvent(ctx context.Context, e RobotEvent) (*core.Resp
 	defer p.attempts.Done()
 	if e.SessionOpenID == "" {
 		e.SessionOpenID, e.SessionType = user.OpenID, SessionDirect
+	}
+	if e.SessionType == 0 {
+		e.SessionType = SessionGroup
 	}
 	return p.sendEvent(ctx, robotNotice{robot, user, e})
 }
@@ -379,11 +419,13 @@ func (p *Platform) sendEvent(ctx context.Context, n robotNotice) (*core.Response
 	return resp, err
 }
 
-// withoutSecret masks the last segment of an address: the path of a robot's
-// events is all that tells a genuine one.
+// withoutSecret masks what follows the host in an address: the path of a
+// robot's events is all that tells a genuine one.
 func withoutSecret(address string) string {
-	if i := strings.LastIndex(address, "/"); i > len("https://") {
-		return address[:i+1] + mask
+	scheme, rest, _ := strings.Cut(address, "://")
+	host, _, path := strings.Cut(rest, "/")
+	if path {
+		return scheme + "://" + host + "/" + mask
 	}
 	return address
 }
@@ -394,7 +436,7 @@ func (p *Platform) eventBody(robot Robot, user User, e RobotEvent) []byte {
 		"session": map[string]any{"session_open_id": e.SessionOpenID, "session_type": p.eventType(e.SessionType)},
 		"trigger": map[string]string{"open_id": user.OpenID, "target": "user"},
 	}
-	if e.Text != "" {
+	if e.Text != "" && e.Event != EventSessionOpen && e.Event != EventJoinGroupForInvite {
 		data["content"] = map[string]string{"text": e.Text}
 	}
 	return encode(map[string]any{"event": e.Event, "version": "v1", "data": data})

@@ -108,6 +108,25 @@ func TestRobotTokens(t *testing.T) {
 	for _, e := range p.Requests() {
 		RequireNoSecret(t, e.String()+e.Query+e.Answer, core.NewSecret(third))
 	}
+	short := testPlatform(t, PlatformConfig{
+		Accounts: []Account{TestAccount(), {AppID: "other", AppKey: core.NewSecret("another-key"), StoreNo: "s2"}},
+		Robots:   []Robot{TestRobot(), {AppID: "other", RobotNo: "r2", OpenID: "o2"}},
+		Readings: Readings{RobotTokenLife: time.Minute},
+	})
+	brief := get(t, short, "/robotapi/v1/token?app_id=test&app_key=123456")
+	assert.Equal(t, 60.0, brief.fields["expire_in"])
+	token := brief.fields["token"].(string)
+	assert.Contains(t, postJSON(t, short, "/robotapi/v1/message/send?robot_no=r2&token="+token, command("send-text", `{"text":"x"}`)).body, "robot_no: is not a robot of this app")
+	injected = short.Inject(Fault{Kind: FaultError500, Call: CallRobotCommand, SessionID: TestUser().OpenID})
+	assert.Equal(t, http.StatusInternalServerError, send(short, token).status)
+	assert.Equal(t, 1, injected.Applied())
+	short.Clock.Advance(time.Minute)
+	assert.Contains(t, send(short, token).body, "has expired")
+	invalid := testPlatform(t, PlatformConfig{})
+	token = robotToken(t, invalid)
+	invalid.Inject(Fault{Kind: FaultTokenInvalid, Call: CallRobotCommand})
+	assert.Contains(t, send(invalid, token).body, "token: is not known")
+
 	lenient := testPlatform(t, PlatformConfig{Readings: Readings{OldRobotTokens: true, RobotTokenLife: 2 * time.Hour, RobotTypeNumbers: true}})
 	old := robotToken(t, lenient)
 	robotToken(t, lenient)
@@ -119,7 +138,9 @@ func TestRobotTokens(t *testing.T) {
 func TestRobotEvents(t *testing.T) {
 	shop := openShop(t, nil)
 	p := testPlatform(t, PlatformConfig{})
-	_, err := p.SendRobotEvent(t.Context(), RobotEvent{Event: EventAt})
+	_, err := p.SendRobotEvent(t.Context(), RobotEvent{})
+	assert.Equal(t, core.CodeInvalid, core.CodeOf(err))
+	_, err = p.SendRobotEvent(t.Context(), RobotEvent{Event: EventAt})
 	assert.Equal(t, core.CodeInvalid, core.CodeOf(err))
 	assert.False(t, p.SetEventURL("r2", shop.URL))
 	require.True(t, p.SetEventURL("r1001", shop.URL+"/callbacks/robot/verysecretpath"))
@@ -133,13 +154,17 @@ func TestRobotEvents(t *testing.T) {
 	require.NoError(t, err)
 	assert.NotContains(t, shop.received()[1], "content")
 	assert.Contains(t, shop.received()[1], `"session_type":2`)
-	for _, bad := range []RobotEvent{{RobotNo: "r2"}, {TriggerOpenID: "nobody"}} {
+	for _, bad := range []RobotEvent{{Event: EventAt, RobotNo: "r2"}, {Event: EventAt, TriggerOpenID: "nobody"}} {
 		_, err = p.SendRobotEvent(t.Context(), bad)
 		assert.Equal(t, core.CodeNotFound, core.CodeOf(err))
 	}
 	record := p.Requests()
 	assert.Equal(t, CallRobotEvent, record[0].Call)
 	RequireNoSecret(t, record[0].String(), core.NewSecret("verysecretpath"))
+	for _, address := range []string{"http://127.0.0.1/robot/SECRET/", "http://127.0.0.1/SECRET/events", "http://127.0.0.1/robot/SECRET?a=/b"} {
+		assert.Equal(t, "http://127.0.0.1/***", withoutSecret(address))
+	}
+	p.RequireRobotCommand(&fakeTB{}, "send-text")
 	text := testPlatform(t, PlatformConfig{Robots: []Robot{{RobotNo: "r9", OpenID: "o9", EventURL: shop.URL}}, Readings: Readings{EventTypeText: true}})
 	_, err = text.SendRobotEvent(t.Context(), RobotEvent{Event: EventSessionOpen})
 	require.NoError(t, err)

@@ -43,8 +43,8 @@ func (p *Platform) readMessage(req *request) *refusal {
 }
 
 func (p *Platform) sendMessage(req *request) reply {
-	if req.struck.has(FaultTokenExpired) {
-		return refuse("Authorization: the token has expired").reply()
+	if refused := req.spoiledToken(); refused != nil {
+		return refused.reply()
 	}
 	g, refused := p.granted(req)
 	if refused != nil {

@@ -23,12 +23,12 @@ type Session struct {
 	Type int `json:"session_type"`
 	// Name is what its people see.
 	Name string `json:"name"`
-	// Members are the open_ids of who is in it; nil is everybody.
+	// Members are the open_ids of who is in it; none is everybody.
 	Members []string `json:"members,omitempty"`
 }
 
 func (s Session) has(openID string) bool {
-	return s.Members == nil || slices.Contains(s.Members, openID)
+	return len(s.Members) == 0 || slices.Contains(s.Members, openID)
 }
 
 // TestSessions returns the chats that a fake platform knows when it is told of
@@ -51,6 +51,9 @@ func (p *Platform) AddSession(s Session) (Session, error) {
 
 // addSession is called with the lock held.
 func (p *Platform) addSession(op string, s Session) (Session, error) {
+	if s.ID != "" && !sendScope().MatchString("sessionapi_sendmsg:"+s.ID+":1") {
+		return Session{}, core.Invalid(op, "ID: must be without spaces and colons, or no scope can name it")
+	}
 	if s.Type != SessionDirect && s.Type != SessionGroup {
 		return Session{}, core.Invalid(op, "Type: must be 1 (direct) or 2 (group)")
 	}
@@ -135,7 +138,7 @@ func (p *Platform) openSession(openID, withOpenID string) (Session, *robotNotice
 // direct returns the direct chat of two. It is called with the lock held.
 func (p *Platform) direct(op, openID, withOpenID, name string) (Session, error) {
 	for _, s := range p.sessions {
-		if s.Type == SessionDirect && len(s.Members) == 2 && s.has(openID) && s.has(withOpenID) {
+		if s.Type == SessionDirect && (slices.Equal(s.Members, []string{openID, withOpenID}) || slices.Equal(s.Members, []string{withOpenID, openID})) {
 			return s, nil
 		}
 	}
