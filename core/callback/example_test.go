@@ -88,3 +88,37 @@ func ExampleRobot() {
 	// 200 success
 	// 404 refused
 }
+
+// Money that went back: only status 1 means that it moved, and what came later
+// changes nothing.
+func ExamplePayout() {
+	key := core.NewSecret("the-app-key-from-the-platform")
+	handler, err := callback.Payout(callback.PayoutConfig{
+		Apps: []callback.App{{ID: "my-app", Keys: []core.Secret{key}}},
+		Sink: callback.PayoutSinkFunc(func(_ context.Context, n callback.PayoutNotice) error {
+			fmt.Println(n.OutOrderNo, n.Status == callback.PayoutDone)
+			return nil // durably on record
+		}),
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	message := testkit.SignedPayout(testkit.PayoutFields{AppID: "my-app", AppKey: key, OutOrderNo: "refund-1"})
+	resp := handler.Handle(context.Background(), message.Request("/callbacks/payout"))
+	fmt.Println(resp.Status, string(resp.Body))
+	// Output:
+	// refund-1 true
+	// 200 success
+}
+
+// A sink of one's own is handed each payment once, however often it is told.
+func ExampleOnce() {
+	sink := callback.Once(journal.NewMemory(), shop{"O1": 1990})
+	notice := callback.PaymentNotice{AppID: "my-app", TradeNo: "T1", OutTradeNo: "O1", OpenID: "U1", Amount: 1990, Status: callback.StatusPaid}
+	fmt.Println(sink.Paid(context.Background(), notice))
+	fmt.Println(sink.Paid(context.Background(), notice))
+	// Output:
+	// deliver O1 paid by T1
+	// <nil>
+	// <nil>
+}

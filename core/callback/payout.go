@@ -39,6 +39,12 @@ type PayoutSink interface {
 	Payout(ctx context.Context, n PayoutNotice) error
 }
 
+// PayoutSinkFunc makes a [PayoutSink] of a function.
+type PayoutSinkFunc func(ctx context.Context, n PayoutNotice) error
+
+// Payout calls f.
+func (f PayoutSinkFunc) Payout(ctx context.Context, n PayoutNotice) error { return f(ctx, n) }
+
 // PayoutConfig is what [Payout] needs to know. The fields that it shares with
 // [Config] mean the same.
 type PayoutConfig struct {

@@ -314,3 +314,20 @@ func TestAnswersUnderARotatingKey(t *testing.T) {
 	_, err = client.UnifiedOrder(t.Context(), next)
 	assert.Equal(t, core.CodeRefused, core.CodeOf(err), "the first key signs, so the platform's change comes last")
 }
+
+// Both scenes that the pages list travel, and come back.
+func TestScenes(t *testing.T) {
+	client, platform := newClient(t)
+	for _, scene := range []string{vvchat.SceneApp, vvchat.SceneWeb} {
+		o := order
+		o.OutTradeNo, o.SceneType = "scene-"+scene, scene
+		prepay, err := client.UnifiedOrder(t.Context(), o)
+		require.NoError(t, err)
+		assert.Equal(t, scene, prepay.SceneType)
+		trade := platform.RequireTrade(t, o.OutTradeNo)
+		assert.Equal(t, []string{scene, o.Title, o.Remark, o.NotifyURL}, []string{trade.SceneType, trade.Title, trade.Remark, trade.NotifyURL})
+		read, err := client.Query(t.Context(), o.OutTradeNo)
+		require.NoError(t, err)
+		assert.Equal(t, scene, read.SceneType)
+	}
+}

@@ -240,12 +240,15 @@ func (PayCall) Result(raw string) (tradeNo string, err error) {
 }
 
 // Result reads the result of the call: nil if the page was shared (code 200),
-// a [BridgeError] if it was not.
+// a [BridgeError] if it was not (another code, or the error of seed 001).
 func (ShareCall) Result(raw string) error {
 	const op = "vvchat.ShareCall"
 	o, err := result(op, raw)
 	if err != nil {
 		return err
+	}
+	if text, _ := o.text("error"); text != "" && !present(o["code"]) {
+		return bridgeError(op, 0, text)
 	}
 	code, err := o.int("code")
 	if err != nil {

@@ -104,6 +104,8 @@ func TestResultsOfThePage(t *testing.T) {
 
 	assert.NoError(t, vvchat.ShareCall{}.Result(`{"code":200}`))
 	require.ErrorAs(t, vvchat.ShareCall{}.Result(`{"code":400,"err_msg":"no"}`), &refused)
+	require.ErrorAs(t, vvchat.ShareCall{}.Result(`{"error":"cancelled"}`), &refused)
+	assert.Equal(t, "cancelled", refused.ErrMsg)
 	require.ErrorAs(t, vvchat.ShareCall{}.Result(`{"err_code":403}`), &refused)
 	assert.Equal(t, int64(403), refused.ErrCode)
 	assert.Equal(t, core.CodeInvalid, core.CodeOf(vvchat.ShareCall{}.Result(`{}`)))

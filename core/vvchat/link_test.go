@@ -191,6 +191,15 @@ func TestRedirects(t *testing.T) {
 	for _, entries := range []vvchat.Redirects{{"https://shop.example", "shop"}, {"https://shop.example", "https://shop.example/?x=1"}} {
 		assert.ErrorContains(t, entries.Check("https://shop.example"), "an entry of the list")
 	}
+	_, err := list.BuildLink(vvchat.PayLink{ImprestCode: "I", AppID: "a", RedirectURI: "https://evil.example/"})
+	assert.Equal(t, core.CodeInvalid, core.CodeOf(err))
+	_, err = list.BuildLink(vvchat.PayLink{AppID: "a", RedirectURI: "https://pay.example/"})
+	assert.Equal(t, core.CodeInvalid, core.CodeOf(err))
+	for _, link := range []vvchat.Link{vvchat.PayLink{ImprestCode: "I", AppID: "a", RedirectURI: "https://pay.example/"}, vvchat.OpenSessionViewLink{OpenID: "o"}} {
+		text, err := list.BuildLink(link)
+		require.NoError(t, err)
+		assert.NotEmpty(t, text)
+	}
 	assert.Error(t, vvchat.Redirects(nil).Check("https://shop.example"))
 	assert.Error(t, vvchat.Redirects{"shop.example"}.Check("https://shop.example"), "an entry that is no address is no entry")
 }

@@ -55,6 +55,22 @@ func (r Redirects) Check(redirectURI string) error {
 	return core.Invalid(op, "redirect_uri leads to a place that is not on the list")
 }
 
+// BuildLink is [BuildLink] for a link whose redirect_uri is on the list.
+func (r Redirects) BuildLink(l Link) (string, error) {
+	text, err := BuildLink(l)
+	if err != nil {
+		return "", err
+	}
+	for _, p := range l.parameters() {
+		if p[0] == "redirect_uri" {
+			if err := r.Check(p[1]); err != nil {
+				return "", err
+			}
+		}
+	}
+	return text, nil
+}
+
 func below(target, allowed string) bool {
 	allowed = strings.TrimSuffix(allowed, "/")
 	rest, ok := strings.CutPrefix(target, allowed)

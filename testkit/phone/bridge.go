@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -36,7 +37,7 @@ func (p *phone) bridgeScript(_ context.Context, r *core.Request) *core.Response 
 	if v.system == ios {
 		navigator["platform"], navigator["vendor"] = "iPhone", "Apple Computer, Inc."
 	}
-	settings, err := json.Marshal(map[string]any{"platform": v.system, "early": v.early, "phone": v.phone, "navigator": navigator})
+	settings, err := json.Marshal(map[string]any{"platform": v.system, "early": v.early, "phone": v.phone, "site": v.target.Scheme + "://" + v.target.Host, "navigator": navigator})
 	if err != nil {
 		return core.TryLater()
 	}
@@ -128,8 +129,8 @@ func (p *phone) call(_ context.Context, r *core.Request) *core.Response {
 	return core.JSON(http.StatusOK, told{ID: s.id, Sheet: v.phone + "/phone/sheet/" + s.id, Title: p.titleOf(s, wordsIn(v.lang))})
 }
 
-// option reads one option: a text. The template of a share may be an object
-// too.
+// option reads one option: a text, or a number or a truth as its literal. The
+// template of a share may be an object too.
 func option(name string, raw json.RawMessage) (string, error) {
 	if len(raw) > maxOption {
 		return "", errors.New(name + ": is too long")
@@ -140,6 +141,9 @@ func option(name string, raw json.RawMessage) (string, error) {
 	var text string
 	if err := json.Unmarshal(raw, &text); err == nil {
 		return text, nil
+	}
+	if c := raw[0]; c == '-' || (c >= '0' && c <= '9') || c == 't' || c == 'f' {
+		return string(raw), nil // as a script would write it into a text
 	}
 	if name == "share_data_url" && raw[0] == '{' {
 		return string(raw), nil
@@ -165,7 +169,7 @@ func (p *phone) cancelSheet(ctx context.Context, r *core.Request) *core.Response
 	if s == nil {
 		return core.Refuse(http.StatusNotFound)
 	}
-	p.cancel(s)
+	p.act(ctx, s, asked{url.Values{"action": {"cancel"}}})
 	return p.sheetAnswer(ctx, r)
 }
 

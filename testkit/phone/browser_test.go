@@ -10,6 +10,7 @@ import (
 	"iter"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -237,6 +238,73 @@ func TestBothWaysOfWaiting(t *testing.T) {
 		page.until("document.title == 'answered'")
 		assert.Equal(t, way+",string,2", eval[string](page, "seen.join()"), system)
 		assert.Zero(t, eval[int](page, "early"), system)
+	}
+}
+
+// connectScript waits in both ways, in one order or the other, and takes a
+// bridge that is there: a JSSDK that asks nobody which system it is on.
+const connectScript = `
+	const got = (bridge, init) => {
+		if (window.QJSBridge) return;
+		if (init) bridge.init((message, answer) => { if (answer) answer({}); });
+		window.QJSBridge = bridge;
+		bridge.callHandler("getSession", {}, (text) => { document.title = "answered " + JSON.parse(text).session_type; });
+	};
+	const byEvent = () => {
+		if (window.WebViewJavascriptBridge) got(window.WebViewJavascriptBridge, true);
+		else document.addEventListener("WebViewJavascriptBridgeReady", () => got(window.WebViewJavascriptBridge, true), false);
+	};
+	const byFrame = () => {
+		if (window.WebViewJavascriptBridge) return got(window.WebViewJavascriptBridge, false);
+		window.WVJBCallbacks = [(bridge) => got(bridge, false)];
+		const knock = document.createElement("iframe");
+		knock.style.display = "none";
+		knock.src = "https://__bridge_loaded__";
+		document.documentElement.appendChild(knock);
+		setTimeout(() => document.documentElement.removeChild(knock), 0);
+	};`
+
+// Whichever way a script tries first, and whenever the bridge is there, its
+// calls are answered.
+func TestEveryOrderOfWaiting(t *testing.T) {
+	home := site(t, func(rw http.ResponseWriter, r *http.Request) {
+		if ways, ok := strings.CutPrefix(r.URL.Path, "/script/"); ok {
+			rw.Header().Set("Content-Type", "text/javascript")
+			_, _ = io.WriteString(rw, connectScript+map[string]string{"event": "byEvent(); byFrame();", "frame": "byFrame(); byEvent();"}[ways])
+			return
+		}
+		rw.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = io.WriteString(rw, `<!doctype html><html lang="en"><head><title>waiting</title><link rel="icon" href="data:,"><script src="/script`+r.URL.Path+`"></script></head><body>
+			<a id="own" href="http://`+r.Host+`/frame?own">own</a></body></html>`)
+	})
+	b := setup(t, phone.Config{})
+	tab := openTab(t, 390, 844)
+	for _, system := range []string{"android", "ios"} {
+		for _, timing := range []string{"late", "early"} {
+			for _, first := range []string{"event", "frame"} {
+				view := b.inside(t, home+"/"+first, "session", testkit.TestSessions()[1].ID, "platform", system, "bridge", timing)
+				tab.do(chromedp.Navigate(view.origin + "/" + first))
+				tab.until("document.title == 'answered 2'")
+			}
+		}
+	}
+	// Whatever leads to the site by its real address stays in the view, and what
+	// leads to the app reaches the phone.
+	view := b.inside(t, home+"/event", "session", testkit.TestSessions()[1].ID)
+	inView := "location.origin == " + strconv.Quote(view.origin) + " && document.readyState == 'complete'"
+	tab.do(chromedp.Navigate(view.origin + "/event"))
+	tab.press("#own")
+	tab.until("location.search == '?own' && " + inView)
+	eval[any](tab, "void (location.href = "+strconv.Quote(home+"/event?script")+")")
+	tab.until("location.search == '?script' && " + inView)
+	assert.Contains(t, eval[string](tab, "document.querySelector('#own').href"), home)
+	eval[any](tab, "void fetch("+strconv.Quote(home+"/frame")+").then((r) => r.text()).then((text) => { document.title = 'fetched ' + text.length; })")
+	tab.until("document.title.startsWith('fetched')")
+	for _, way := range []string{"location.href = 'qyx://openSessionView?open_id=%s'", "location.assign('QYX://openSessionView?open_id=%s')"} {
+		tab.do(chromedp.Navigate(view.origin + "/event"))
+		tab.until(inView)
+		eval[any](tab, "void ("+fmt.Sprintf(way, testkit.TestRobot().OpenID)+")")
+		tab.until("location.pathname == '/phone/chat'")
 	}
 }
 

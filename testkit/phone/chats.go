@@ -157,6 +157,9 @@ func (p *phone) showChat(ctx context.Context, r *core.Request) *core.Response {
 			return p.problem(r, http.StatusNotFound, w.UnknownChat)
 		}
 	} else {
+		if dest := r.Header.Get("Sec-Fetch-Dest"); r.Method == http.MethodHead || (dest != "" && dest != "document" && dest != "empty") {
+			return p.problem(r, http.StatusForbidden, w.ForeignPage) // an image of another page opens no chat
+		}
 		var err error
 		if chat, err = p.platform.OpenSessionView(ctx, openID, a.Get("open_id")); err != nil {
 			return p.problem(r, http.StatusNotFound, w.UnknownAccount)

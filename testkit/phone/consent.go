@@ -54,7 +54,11 @@ func (p *phone) consent(_ context.Context, r *core.Request) *core.Response {
 		if err != nil {
 			return p.problem(r, http.StatusBadRequest, w.UnknownScope)
 		}
-		target, _, _ = p.back(a, "code", code, "state", a.Get("state"))
+		errCode := ""
+		if p.errCode != nil {
+			errCode = "0"
+		}
+		target, _, _ = p.back(a, "code", code, "state", a.Get("state"), "err_code", errCode)
 	case "refuse":
 		target, _, _ = p.back(a, "err_code", "400", "err_msg", "the user refused", "state", a.Get("state"))
 	default:

@@ -165,6 +165,12 @@ func TestCustomerService(t *testing.T) {
 	before := len(b.platform.Sessions(""))
 	b.send(t, http.MethodGet, "/phone/chat", parameters("open_id", testkit.TestRobot().OpenID))
 	assert.Len(t, b.platform.Sessions(""), before, "the same chat each time")
+	for _, dest := range []string{"image", "iframe", "script"} {
+		image := b.send(t, http.MethodGet, "/phone/chat", parameters("open_id", testkit.TestRobot().OpenID), "Sec-Fetch-Dest", dest)
+		assert.Equal(t, http.StatusForbidden, image.status, dest)
+		image = b.send(t, http.MethodGet, "/phone/open", parameters("url", "http://127.0.0.1:1/"), "Sec-Fetch-Dest", dest)
+		assert.Equal(t, http.StatusForbidden, image.status, dest)
+	}
 	unknown := b.send(t, http.MethodGet, "/phone/chat", parameters("open_id", "nobody"))
 	assert.Equal(t, http.StatusNotFound, unknown.status)
 	assert.Contains(t, unknown.body, "Nobody has this open_id")

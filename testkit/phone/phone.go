@@ -25,6 +25,10 @@ type Config struct {
 	// Hosts are the host names, without a port, that the phone answers to,
 	// sends a browser back to, and opens pages of, besides those of loopback.
 	Hosts []string
+	// ErrCodeZero sends err_code 0 with a user's consent, as the guides write
+	// it; the API reference knows none. By the platform's script a page then
+	// hears of a consent through its error callback.
+	ErrCodeZero bool
 }
 
 // New returns the phone: its screens, all below /phone, and the web views, each
@@ -58,6 +62,10 @@ func New(cfg Config) (http.Handler, error) {
 	p.transport = p.newTransport()
 	p.routes = p.screenRoutes()
 
+	if cfg.ErrCodeZero {
+		p.errCode = new(int)
+	}
+
 	// A POST that another page sends is refused before it is read. Browsers
 	// say where a request comes from; what says nothing is no browser.
 	foreign := http.NewCrossOriginProtection()
@@ -78,9 +86,11 @@ func New(cfg Config) (http.Handler, error) {
 // phone serves the screens.
 type phone struct {
 	platform *testkit.Platform
-	apps     map[string]string
-	hosts    []string
-	pages    pages
+	// errCode is what comes with a consent; nil is none.
+	errCode *int
+	apps    map[string]string
+	hosts   []string
+	pages   pages
 
 	routes    core.Routes
 	views     views

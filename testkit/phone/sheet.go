@@ -23,6 +23,10 @@ type sheet struct {
 	// options are the call's, by name.
 	options map[string]string
 
+	// acting is held while a button is acted on: two presses at once would
+	// do things twice, or pay and say that nobody paid.
+	acting sync.Mutex
+
 	mu sync.Mutex
 	// answer is the JSON text that the page gets; "" until the user has
 	// answered.
@@ -127,19 +131,31 @@ func (p *phone) answerSheet(ctx context.Context, r *core.Request) *core.Response
 	if !ok {
 		return core.Refuse(http.StatusBadRequest)
 	}
-	if answer, _ := s.state(); answer == "" && !p.press(ctx, s, a) {
+	if !p.act(ctx, s, a) {
 		return core.Refuse(http.StatusBadRequest)
 	}
 	return redirect("/phone/sheet/" + s.id)
 }
 
-// press does what a button of an open sheet says; false if it has none such.
-func (p *phone) press(ctx context.Context, s *sheet, a asked) bool {
-	action := a.Get("action")
-	if action == "cancel" || action == "refuse" {
+// act presses a button of a sheet, unless it was answered before; false if it
+// has none such.
+func (p *phone) act(ctx context.Context, s *sheet, a asked) bool {
+	s.acting.Lock()
+	defer s.acting.Unlock()
+	if answer, _ := s.state(); answer != "" {
+		return true
+	}
+	if action := a.Get("action"); action == "cancel" || action == "refuse" {
 		p.cancel(s)
 		return true
 	}
+	return p.press(ctx, s, a)
+}
+
+// press does what a button of an open sheet says. It is called with acting
+// held.
+func (p *phone) press(ctx context.Context, s *sheet, a asked) bool {
+	action := a.Get("action")
 	if reason, _ := p.hopeless(s, english()); reason != "" {
 		return true // it can only be closed, and says why
 	}
@@ -151,9 +167,10 @@ func (p *phone) press(ctx context.Context, s *sheet, a asked) bool {
 			return true
 		}
 		s.end(result(struct {
-			Code  string `json:"code"`
-			State string `json:"state,omitempty"`
-		}{code, s.options["state"]}))
+			Code    string `json:"code"`
+			State   string `json:"state,omitempty"`
+			ErrCode *int   `json:"err_code,omitempty"`
+		}{code, s.options["state"], p.errCode}))
 	case "selectSession pick":
 		chat, ok := p.chat(s.view.openID, a.Get("session"))
 		if !ok {
@@ -195,7 +212,8 @@ func (p *phone) press(ctx context.Context, s *sheet, a asked) bool {
 	return true
 }
 
-// cancel ends a sheet without its doing anything.
+// cancel ends an open sheet without its doing anything. It is called with acting
+// held.
 func (p *phone) cancel(s *sheet) {
 	const cancelled = "the user cancelled"
 	_, short := s.state()

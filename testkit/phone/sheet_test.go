@@ -5,12 +5,14 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/imprest-go/imprest/core"
+	"github.com/imprest-go/imprest/core/vvchat"
 	"github.com/imprest-go/imprest/testkit"
 	"github.com/imprest-go/imprest/testkit/phone"
 )
@@ -108,7 +110,7 @@ func TestCallsThatNobodyNeedsToSee(t *testing.T) {
 		{"toString", `{}`, "there is no method"},
 		{"auth", `{"scope":"snsapi_userinfo"}`, "app_id: must be given"},
 		{"auth", `{"app_id":"test","scope":""}`, "scope: must be given"},
-		{"auth", `{"app_id":"test","scope":"snsapi_userinfo","state":7}`, "state: must be a text"},
+		{"auth", `{"app_id":"test","scope":"snsapi_userinfo","state":[7]}`, "state: must be a text"},
 		{"auth", `[]`, "the options must be an object"},
 		{"pay", `{}`, "imprest_code: must be given"},
 		{"pay", `{"imprest_code":{"a":1}}`, "imprest_code: must be a text"},
@@ -326,6 +328,57 @@ func quoted(t *testing.T, text string) string {
 
 // A sheet is answered on the phone's own origin: neither the page beneath it
 // nor any other page presses its buttons, and no view learns of another's.
+// A script may pass a number where a text is documented.
+func TestOptionsThatAreNumbers(t *testing.T) {
+	view := setup(t, phone.Config{}).inside(t, page)
+	asked := view.call(t, "auth", `{"app_id":"test","scope":"snsapi_userinfo","state":12345}`)
+	require.NotEmpty(t, asked.Sheet)
+	assert.Equal(t, "12345", field(t, view.press(t, asked.ID, "allow"), "state"))
+}
+
+// The guides write err_code 0 for consent.
+func TestConsentWithErrCodeZero(t *testing.T) {
+	b := setup(t, phone.Config{ErrCodeZero: true})
+	view := b.inside(t, page)
+	asked := view.call(t, "auth", `{"app_id":"test","scope":"snsapi_userinfo"}`)
+	raw := view.press(t, asked.ID, "allow")
+	assert.Equal(t, 0.0, field(t, raw, "err_code"))
+	got, err := vvchat.AuthCall{}.Result(raw)
+	require.NoError(t, err)
+	assert.NotEmpty(t, got.Code)
+	back := b.send(t, http.MethodPost, "/phone/login", parameters("app_id", "test", "scope", "snsapi_userinfo", "state", "s", "redirect_uri", "http://127.0.0.1:1/", "action", "allow"))
+	u, err := url.Parse(back.header.Get("Location"))
+	require.NoError(t, err)
+	answer, err := vvchat.ParseLoginAnswer(u.RawQuery)
+	require.NoError(t, err)
+	assert.False(t, answer.Declined)
+	assert.Contains(t, u.RawQuery, "err_code=0")
+}
+
+// Many presses of one sheet are one, and what it tells the page is what it did.
+func TestOneSheetManyPresses(t *testing.T) {
+	b := setup(t, phone.Config{})
+	for range 20 {
+		before := len(b.platform.Shares())
+		view := b.inside(t, page)
+		asked := view.call(t, "share", `{"app_id":"test","share_title":"x","share_url":"http://127.0.0.1:1/"}`)
+		var presses sync.WaitGroup
+		for i := range 8 {
+			presses.Go(func() {
+				action := "share"
+				if i%2 == 1 {
+					action = "cancel"
+				}
+				view.send(t, http.MethodPost, "/phone/sheet/"+asked.ID, parameters("action", action), "Origin", view.base)
+			})
+		}
+		presses.Wait()
+		shared := len(b.platform.Shares()) - before
+		assert.LessOrEqual(t, shared, 1)
+		assert.Equal(t, shared == 1, field(t, view.answer(t, asked.ID), "code") == 200.0)
+	}
+}
+
 func TestSheetsAreOfTheirView(t *testing.T) {
 	b := setup(t, phone.Config{})
 	view, other := b.inside(t, page), b.inside(t, page, "platform", "ios")

@@ -152,6 +152,9 @@ func (p *phone) openPage(_ context.Context, r *core.Request) *core.Response {
 	if !ok {
 		return p.problem(r, http.StatusBadRequest, w.BadLink)
 	}
+	if dest := r.Header.Get("Sec-Fetch-Dest"); r.Method == http.MethodHead || (dest != "" && dest != "document" && dest != "empty") {
+		return p.problem(r, http.StatusForbidden, w.ForeignPage) // an image of another page opens no view
+	}
 	host := r.Header.Get("Host")
 	page, ok := p.page(a.Get("url"), host)
 	if !ok {
@@ -194,6 +197,9 @@ func (p *phone) page(address, phoneHost string) (*url.URL, bool) {
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.User != nil || strings.Contains(address, "\\") || !(isLoopback(u.Hostname()) || p.isNamed(u.Hostname())) {
 		return nil, false
 	}
+	if u.Port() != strings.TrimLeft(u.Port(), "0") {
+		return nil, false // another spelling of a port
+	}
 	self := &url.URL{Scheme: "http", Host: phoneHost}
 	if port(u) == port(self) && (isLoopback(u.Hostname()) || strings.EqualFold(u.Hostname(), self.Hostname())) {
 		return nil, false
@@ -203,7 +209,7 @@ func (p *phone) page(address, phoneHost string) (*url.URL, bool) {
 
 func port(u *url.URL) string {
 	if port := u.Port(); port != "" {
-		return port
+		return strings.TrimLeft(port, "0")
 	}
 	return map[string]string{"http": "80", "https": "443"}[u.Scheme]
 }

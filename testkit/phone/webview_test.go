@@ -255,7 +255,7 @@ func TestPagesThatAreNotOpened(t *testing.T) {
 	for _, page := range []string{
 		"", "/phone", "shop", "https://a.example/", "http://sub.shop.test/", "ftp://127.0.0.1/", "file:///etc/passwd", "javascript:alert(1)",
 		"http://user@127.0.0.1/", `http://127.0.0.1\@a.example/`, "http://127.0.0.1.a.example/", "http://192.0.2.1/", "http://%zz/",
-		b.base + "/phone", "http://localhost:" + port + "/", "http://[::1]:" + port + "/x", view.origin + "/", "http://x.localhost/",
+		"http://127.0.0.1:0" + port + "/phone", "http://127.0.0.1:00" + port + "/", b.base + "/phone", "http://localhost:" + port + "/", "http://[::1]:" + port + "/x", view.origin + "/", "http://x.localhost/",
 	} {
 		got := b.send(t, http.MethodGet, "/phone/open", parameters("url", page))
 		assert.Equal(t, http.StatusBadRequest, got.status, page)

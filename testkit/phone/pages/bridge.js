@@ -100,19 +100,20 @@
       registerHandler() {},
       async callHandler(method, options, callback) {
         if (typeof options === "function") [options, callback] = [undefined, options];
-        if (!begun) console.warn("VVChat: no answer arrives before WebViewJavascriptBridge.init has been called");
+        // A script that never calls init still gets its answers, a little later.
+        if (!begun) later(bridge.init, 500);
         const answer = await call(method, options);
         // From a timer, so that what the callback throws is the page's own error.
         const hand = () => { if (typeof callback === "function") later(() => callback(answer)); };
         if (begun) hand(); else waiting.push(hand);
       },
     };
-    if (android) {
-      bridge.init = () => {
-        begun = true;
-        for (const hand of waiting.splice(0)) hand();
-      };
-    }
+    // Documented for Android alone; on iOS it is there, does nothing, and
+    // breaks no script that calls it whenever there is a bridge.
+    bridge.init = () => {
+      begun = true;
+      for (const hand of waiting.splice(0)) hand();
+    };
     return bridge;
   };
 
@@ -155,11 +156,27 @@
     window.addEventListener("load", () => later(deliver)); // as onPageFinished does
   }
 
-  // A link into the app leads to the phone's screens.
+  // A link into the app leads to the phone's screens, and one to the page's own
+  // site, by its real address, stays in the view.
+  const elsewhere = (address) => {
+    const text = String(address);
+    if (/^qyx:/i.test(text)) return settings.phone + "/phone/link?" + new URLSearchParams({ uri: text });
+    return text.startsWith(settings.site + "/") || text === settings.site ? window.location.origin + text.slice(settings.site.length) : "";
+  };
   document.addEventListener("click", (event) => {
-    const link = event.target instanceof Element && event.target.closest("a[href^='qyx:']");
-    if (!link || event.defaultPrevented) return;
+    const link = event.target instanceof Element && event.target.closest("a[href]");
+    const to = link && !event.defaultPrevented && elsewhere(link.getAttribute("href"));
+    if (!to) return;
     event.preventDefault();
-    window.location.href = settings.phone + "/phone/link?" + new URLSearchParams({ uri: link.getAttribute("href") });
+    window.location.href = to;
   });
+  window.navigation?.addEventListener("navigate", (event) => {
+    const to = event.cancelable && !event.formData && elsewhere(event.destination.url);
+    if (!to) return;
+    event.preventDefault();
+    later(() => { window.location.href = to; });
+  });
+  window.fetch = (resource, options) => ask(typeof resource === "string" || resource instanceof URL ? elsewhere(resource) || resource : resource, options);
+  const open = XMLHttpRequest.prototype.open;
+  XMLHttpRequest.prototype.open = function (method, address, ...rest) { return open.call(this, method, elsewhere(address) || address, ...rest); };
 }

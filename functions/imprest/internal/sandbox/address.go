@@ -128,6 +128,18 @@ func onlyLoopback(next http.Handler) http.Handler {
 	})
 }
 
+// ownRequests keeps pages of other sites, and rebound names, from a fake: what a
+// browser sends says where it comes from. Programs say nothing, and pass.
+func ownRequests(next http.Handler) http.Handler {
+	return onlyLoopback(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if from := r.Header.Get("Sec-Fetch-Site"); from == "cross-site" || from == "same-site" {
+			http.Error(w, core.RefusedText, http.StatusForbidden)
+			return
+		}
+		next.ServeHTTP(w, r)
+	}))
+}
+
 // isControl reports whether a path is the control API's.
 func isControl(path string) bool {
 	return path == "/_sandbox" || strings.HasPrefix(path, "/_sandbox/")

@@ -17,7 +17,8 @@ import (
 // "session_type"}, "text"}: a page inside the IM has asked its user for the
 // scope of a chat, and hands the code in.
 func (m *merchant) sendMessage(ctx context.Context, r *core.Request) *core.Response {
-	if _, err := m.buyer(ctx, r); err != nil {
+	buyer, err := m.buyer(ctx, r)
+	if err != nil {
 		return core.Refuse(http.StatusUnauthorized)
 	}
 	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
@@ -31,7 +32,10 @@ func (m *merchant) sendMessage(ctx context.Context, r *core.Request) *core.Respo
 	if err := json.Unmarshal(r.Body, &wish); err != nil {
 		return core.Refuse(http.StatusBadRequest)
 	}
-	_, err := m.platform.SendToSession(ctx, wish.Code, wish.Session, vvchat.Message{Content: wish.Text})
+	token, err := m.platform.SendToSession(ctx, wish.Code, wish.Session, vvchat.Message{Content: wish.Text})
+	if err == nil && token.OpenID != buyer {
+		m.log.WarnContext(ctx, "a message was sent for another user than the one who is logged in", "open_id", token.OpenID)
+	}
 	switch core.CodeOf(err) {
 	case "":
 		return core.JSON(http.StatusOK, map[string]bool{"sent": true})
@@ -49,7 +53,7 @@ func insideIM(r *core.Request) bool { return strings.Contains(r.Header.Get("User
 // link is where the browser reaches the phone by a qyx:// link, which no
 // browser on a desktop knows.
 func (w *world) link(l vvchat.Link) string {
-	text, err := vvchat.BuildLink(l)
+	text, err := vvchat.Redirects{w.base}.BuildLink(l)
 	if err != nil {
 		w.log.Error("a link cannot be built", "reason", err.Error())
 		return w.platformBase + "/phone"

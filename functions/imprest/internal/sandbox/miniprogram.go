@@ -16,7 +16,7 @@ import (
 // cloudHandler serves the cloud's address: the fake cloud, and the mini program
 // in which a user lets his device call him.
 func (w *world) cloudHandler() http.Handler {
-	api := w.cloud.Handler()
+	api := ownRequests(w.cloud.Handler())
 	screen := onlyLoopback(http.NewCrossOriginProtection().Handler(nethttp.Config{Logger: w.log}.Wrap(core.Routes{
 		"GET /miniprogram":  core.HandlerFunc(w.askForCalls),
 		"POST /miniprogram": core.HandlerFunc(w.answerCalls),

@@ -143,7 +143,7 @@ func (w *world) serveMerchant(rw http.ResponseWriter, r *http.Request) {
 // platformHandler serves the platform's address: the phone with its web views,
 // and the platform on its documented paths.
 func (w *world) platformHandler() http.Handler {
-	api := w.platform.Handler()
+	api := ownRequests(w.platform.Handler())
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		switch {
 		case phone.IsView(r), r.URL.Path == "/phone", strings.HasPrefix(r.URL.Path, "/phone/"):

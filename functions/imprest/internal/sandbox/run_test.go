@@ -191,3 +191,23 @@ func TestAddresses(t *testing.T) {
 	assert.True(t, local)
 	assert.Regexp(t, `^http://127\.0\.0\.1:\d+$`, baseURL(listeners[0]))
 }
+
+// Pages of other sites, and names that were rebound to this machine, reach no
+// fake: neither its answers nor its effects.
+func TestFakesAreForProgramsOfThisMachine(t *testing.T) {
+	w := startWorld(t, Config{})
+	for _, c := range []struct {
+		url    string
+		header []string
+		status int
+	}{
+		{w.platformBase + "/robotapi/v1/token?app_id=test&app_key=123456", nil, http.StatusOK},
+		{w.platformBase + "/robotapi/v1/token?app_id=test&app_key=123456", []string{"Host", "evil.example:8701"}, http.StatusForbidden},
+		{w.platformBase + "/robotapi/v1/token?app_id=test&app_key=123456", []string{"Sec-Fetch-Site", "cross-site"}, http.StatusForbidden},
+		{w.cloudBase + "/action", []string{"Sec-Fetch-Site", "cross-site"}, http.StatusForbidden},
+		{w.cloudBase + "/action", []string{"Host", "evil.example"}, http.StatusForbidden},
+	} {
+		status, body := call(t, http.MethodGet, c.url, "", c.header...)
+		assert.Equal(t, c.status, status, "%s %v: %s", c.url, c.header, body)
+	}
+}

@@ -23,7 +23,12 @@
       reject({ err_msg: shop.words.noIM });
       return;
     }
-    vvchat.call(method, options, resolve, reject);
+    const slow = setTimeout(() => reject({ err_msg: shop.words.noIM }), 5000);
+    vvchat.ready(() => {
+      clearTimeout(slow);
+      // The guides write err_code 0 for consent, which the script takes for an error.
+      vvchat.call(method, options, resolve, (result) => (Number(result.err_code) === 0 ? resolve(result) : reject(result)));
+    });
   });
 
   const logIn = async () => {
