@@ -79,9 +79,15 @@ func (c DeviceCatalog) Offer(ctx context.Context, buyer, id string) (Offer, erro
 	if !ok || deviceID == "" {
 		return Offer{}, &core.Error{Op: op, Code: core.CodeNotFound, Err: errors.New("there is no such offer")}
 	}
+	if c.Device == nil || (service.Capability != "" && c.Mall == nil) {
+		return Offer{}, core.Invalid(op, "Device must be given, and Mall for a service that needs a capability")
+	}
 	device, err := c.Device(ctx, buyer, deviceID)
 	if err != nil {
 		return Offer{}, err
+	}
+	if device.ID != deviceID {
+		return Offer{}, core.Mismatch(op, "Device returned another device than the one that was asked for")
 	}
 	if service.Capability != "" {
 		if _, err := c.Mall.GetDeviceCapability(ctx, mall.Caller{UserID: device.UserID}, device.ID, service.Capability); err != nil {

@@ -82,6 +82,21 @@ func TestDeviceCatalog(t *testing.T) {
 	}
 }
 
+func TestDeviceCatalogThatLacksItsSeams(t *testing.T) {
+	services := map[string]purchase.DeviceService{"voip": {Title: "VoIP", Amount: 1, Capability: mall.CapabilityVoIP}}
+	_, err := purchase.DeviceCatalog{Services: services}.Offer(t.Context(), "b", "voip@d")
+	assert.Equal(t, core.CodeInvalid, core.CodeOf(err))
+	other := func(context.Context, string, string) (purchase.BuyersDevice, error) {
+		return purchase.BuyersDevice{Device: mall.Device{ID: "another"}}, nil
+	}
+	_, err = purchase.DeviceCatalog{Services: services, Device: other}.Offer(t.Context(), "b", "voip@d")
+	assert.Equal(t, core.CodeInvalid, core.CodeOf(err))
+	delete(services, "voip")
+	services["storage"] = purchase.DeviceService{Title: "storage", Amount: 1}
+	_, err = purchase.DeviceCatalog{Services: services, Device: other}.Offer(t.Context(), "b", "storage@d")
+	assert.Equal(t, core.CodeMismatch, core.CodeOf(err))
+}
+
 // A cloud that does not answer is no reason to call the offer unknown.
 func TestDeviceCatalogWithoutTheCloud(t *testing.T) {
 	cloud := testkit.StartCloud(t, testkit.CloudConfig{})
