@@ -1,12 +1,14 @@
 // Package sandbox runs a whole world on loopback: a merchant's shop built from
-// imprest's own parts, beside a fake VVChat platform that is as strict as the
-// real one, with a fake phone to log in and pay with. It is what
+// imprest's own parts, which sells services for devices; a fake VVChat platform
+// that is as strict as the real one, with a fake phone to log in, pay, chat and
+// share with; and a fake Tuya cloud, where what was paid for is redeemed, with the
+// mini program in which a user lets his doorbell call him. It is what
 // `imprest sandbox` runs.
 //
 // # Where to start
 //
 // [Run] serves until its context ends, or with [Config.Once] runs one purchase
-// from login to delivery by itself and says how it ended. [FaultList] names the
+// from login to a doorbell that may call by itself and says how it ended. [FaultList] names the
 // faults that can be switched on. [OpenJournal] opens a journal by the name
 // that a person types.
 //
