@@ -73,7 +73,7 @@ func NewAction(cfg ActionConfig) (*Action, error) {
 	a := &Action{url: cfg.URL, actions: map[string]string{}, header: http.Header{}, caller: outward.New(cfg.HTTPClient, cfg.Timeout, cfg.Observer)}
 	known := AllOperations()
 	for operation, action := range cfg.Actions {
-		if !slices.Contains(known, operation) || action == "" {
+		if !slices.Contains(known, operation) || operation == OpVoipServiceAuthorization || action == "" {
 			return nil, core.Invalid(op, fmt.Sprintf("actions must give operations a name, and %q is no operation, or has none", operation))
 		}
 		a.actions[operation] = action

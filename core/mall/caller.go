@@ -40,20 +40,33 @@ type Transport interface {
 
 // The operations, as the SDK @ray-js/wechat-ms-voip calls them. seeds: 003.
 const (
-	OpGetCommodityList       = "getCommodityList"
-	OpGetAppMallInfo         = "getAppMallInfo"
-	OpGetDeviceCapability    = "getDeviceCapability"
-	OpGetServiceListByDevice = "getServiceListByDevice"
-	OpGetVoipAuthUser        = "getVoipAuthUser"
-	OpSaveWXVoipAuth         = "saveWXVoipAuth"
-	OpSaveVoipAuthUser       = "saveVoipAuthUser"
-	OpExchangeCode           = "exchangeCode"
+	OpGetCommodityList         = "getCommodityList"
+	OpGetAppMallInfo           = "getAppMallInfo"
+	OpGetDeviceAddValueType    = "getDeviceAddValueType"
+	OpGetDeviceList            = "getDeviceList"
+	OpGetDeviceCapability      = "getDeviceCapability"
+	OpGetOrderList             = "getOrderList"
+	OpGetSubscriptionOrderList = "getSubscriptionOrderList"
+	OpGetServiceIntroduction   = "getServiceIntroduction"
+	OpGetServiceListByDevice   = "getServiceListByDevice"
+	OpGetVoipAuthUser          = "getVoipAuthUser"
+	OpSaveWXVoipAuth           = "saveWXVoipAuth"
+	OpSaveVoipAuthUser         = "saveVoipAuthUser"
+	OpGetDeviceWXUserInfo      = "getDeviceWXUserInfo"
+	OpBuyIncreaseServiceByWx   = "buyIncreaseServiceByWx"
+	// OpVoipServiceAuthorization is [VoIP]: calls of other operations and of
+	// WeChat's, with the user in the middle. No [Transport] is asked for it.
+	OpVoipServiceAuthorization = "voipServiceAuthorization"
+	OpExchangeCode             = "exchangeCode"
 )
 
-// AllOperations returns the names of all operations.
+// AllOperations returns the names of all 16 operations of the SDK, in its
+// order.
 func AllOperations() []string {
 	return []string{
-		OpGetCommodityList, OpGetAppMallInfo, OpGetDeviceCapability, OpGetServiceListByDevice,
-		OpGetVoipAuthUser, OpSaveWXVoipAuth, OpSaveVoipAuthUser, OpExchangeCode,
+		OpGetCommodityList, OpGetAppMallInfo, OpGetDeviceAddValueType, OpGetDeviceList,
+		OpGetDeviceCapability, OpGetOrderList, OpGetSubscriptionOrderList, OpGetServiceIntroduction,
+		OpGetServiceListByDevice, OpGetVoipAuthUser, OpSaveWXVoipAuth, OpSaveVoipAuthUser,
+		OpGetDeviceWXUserInfo, OpBuyIncreaseServiceByWx, OpVoipServiceAuthorization, OpExchangeCode,
 	}
 }

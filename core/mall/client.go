@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"iter"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -24,6 +25,15 @@ type Operations interface {
 	SaveWXVoipAuth(ctx context.Context, caller Caller, deviceID string, tag AuthTag) error
 	SaveVoipAuthUser(ctx context.Context, caller Caller, deviceID, userID string) error
 	ExchangeCode(ctx context.Context, caller Caller, p ExchangeCodeParams) error
+	GetDeviceAddValueType(ctx context.Context, caller Caller, deviceID string) (DeviceAddValueType, error)
+	GetDeviceList(ctx context.Context, caller Caller, ownerID string) ([]ListedDevice, error)
+	GetOrderList(ctx context.Context, caller Caller, p OrderListParams) (OrderPage, error)
+	Orders(ctx context.Context, caller Caller, p OrderListParams) iter.Seq2[Order, error]
+	GetSubscriptionOrderList(ctx context.Context, caller Caller, p SubscriptionListParams) (SubscriptionPage, error)
+	Subscriptions(ctx context.Context, caller Caller, p SubscriptionListParams) iter.Seq2[Subscription, error]
+	GetServiceIntroduction(ctx context.Context, caller Caller, categoryCode string) (ServiceIntroduction, error)
+	GetDeviceWXUserInfo(ctx context.Context, caller Caller, appID string) (DeviceWXUser, error)
+	BuyIncreaseServiceByWx(ctx context.Context, caller Caller, p BuyParams) (Prepay, error)
 }
 
 var _ Operations = (*Client)(nil)
@@ -36,6 +46,12 @@ var (
 	ErrNoUser error = &core.Error{Op: "mall.GetVoipAuthUser", Code: core.CodeNotFound, Err: errors.New("no user is stored for the calls of this device: save one first")}
 	// ErrNoMall: no mall sells the catalog for this device.
 	ErrNoMall error = &core.Error{Op: "mall.GetAppMallInfo", Code: core.CodeNotFound, Err: errors.New("no mall sells this catalog for this device")}
+	// ErrNoDevice: the cloud has nothing to say of the device.
+	ErrNoDevice error = &core.Error{Op: "mall.GetDeviceAddValueType", Code: core.CodeNotFound, Err: errors.New("the cloud has nothing to say of this device: check its id and the caller")}
+	// ErrNoIntroduction: the category has no introduction.
+	ErrNoIntroduction error = &core.Error{Op: "mall.GetServiceIntroduction", Code: core.CodeNotFound, Err: errors.New("this category has no introduction")}
+	// ErrNoWXUser: the cloud does not know the caller's openid.
+	ErrNoWXUser error = &core.Error{Op: "mall.GetDeviceWXUserInfo", Code: core.CodeNotFound, Err: errors.New("the cloud has no openid of this user with this mini program: let them open it first")}
 )
 
 // Config is what [New] needs to know.
