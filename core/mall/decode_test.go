@@ -3,6 +3,7 @@ package mall_test
 import (
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"reflect"
 	"testing"
 	"time"
@@ -24,13 +25,23 @@ func example(t testing.TB, operation string) string {
 // What Tuya's page shows as answers (made JSON where it is not) is read, and
 // written back with nothing lost and nothing added.
 func TestThePagesExamples(t *testing.T) {
-	for operation, value := range map[string]any{
-		mall.OpGetCommodityList:       &[]mall.Commodity{},
-		mall.OpGetAppMallInfo:         &mall.AppMallInfo{},
-		mall.OpGetDeviceCapability:    &mall.DeviceCapability{},
-		mall.OpGetServiceListByDevice: &[]mall.Service{},
-		mall.OpGetVoipAuthUser:        &mall.VoipAuthUser{},
-	} {
+	examples := map[string]any{
+		mall.OpGetCommodityList:         &[]mall.Commodity{},
+		mall.OpGetAppMallInfo:           &mall.AppMallInfo{},
+		mall.OpGetDeviceAddValueType:    &mall.DeviceAddValueType{},
+		mall.OpGetDeviceList:            &[]mall.ListedDevice{},
+		mall.OpGetDeviceCapability:      &mall.DeviceCapability{},
+		mall.OpGetOrderList:             &mall.OrderPage{},
+		mall.OpGetSubscriptionOrderList: &mall.SubscriptionPage{},
+		mall.OpGetServiceIntroduction:   &mall.ServiceIntroduction{},
+		mall.OpGetServiceListByDevice:   &[]mall.Service{},
+		mall.OpGetVoipAuthUser:          &mall.VoipAuthUser{},
+		mall.OpGetDeviceWXUserInfo:      &mall.DeviceWXUser{},
+	}
+	files, err := filepath.Glob("testdata/seed003/*.json")
+	require.NoError(t, err)
+	require.Len(t, files, len(examples), "every example is read")
+	for operation, value := range examples {
 		text := example(t, operation)
 		require.NoError(t, json.Unmarshal([]byte(text), value), operation)
 		again, err := json.Marshal(value)

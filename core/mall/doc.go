@@ -1,6 +1,7 @@
 // Package mall is a client of Tuya's "VoIP and value-added services": what a
-// device can do and is offered, what services it has, redeeming an exchange
-// code for one, and letting a device call its user in WeChat.
+// device can do and is offered, what services it has, buying one or redeeming
+// an exchange code for it, the orders and subscriptions of a user, and letting
+// a device call its user in WeChat.
 //
 // # Where to start
 //
@@ -8,7 +9,9 @@
 // the SDK @ray-js/wechat-ms-voip under their own names, and every call names
 // its [Caller]. [NewVoIP] makes the authorization that a VoIP device needs
 // after its service was bought: [VoIP.Prepare], the mini program's
-// wx.requestDeviceVoIP, [VoIP.Save].
+// wx.requestDeviceVoIP, [VoIP.Save]. Lists that come in pages have an iterator
+// over all of them: [Client.Orders], [Client.Subscriptions]. CONFORMANCE.md has
+// all 16 functions, each with its Go name and its tests.
 //
 // Tuya publishes no HTTP address for these functions, so none is built in.
 // [NewAction] posts them to a relay that the user runs, in the shape of Tuya's
@@ -20,7 +23,9 @@
 // core.CodeRefused: the cloud said no and did nothing, see [RemoteError] and
 // its [Class]. core.CodeUnreached: nothing was sent. core.CodeUnknown: nobody
 // can say; core.Retryable then tells whether repeating does harm. It does for
-// [Client.ExchangeCode] alone, which may have used up the code.
+// [Client.ExchangeCode], which may have used up the code, and for
+// [Client.BuyIncreaseServiceByWx], which may have created an order, and for no
+// other.
 //
 // Parameters are checked before anything is sent. Credentials and exchange
 // codes do not print, and are cut out of the cloud's own words.

@@ -76,6 +76,35 @@ func FuzzVoipAuthUser(f *testing.F) {
 	identity[mall.VoipAuthUser](f, `{"isAuth":1,"avatarUrl":"","isValid":"false","userName":"xxx","userId":42}`)
 }
 
+func FuzzDeviceAddValueType(f *testing.F) {
+	identity[mall.DeviceAddValueType](f, example(f, mall.OpGetDeviceAddValueType), `{"types":["0",2,null],"icon":null,"id":1}`)
+}
+
+func FuzzListedDevice(f *testing.F) {
+	identity[mall.ListedDevice](f, `{}`, `{"types":[0,1],"icon":"a/b.png","name":"VoIP","id":"x","locationName":""}`)
+}
+
+func FuzzOrderPage(f *testing.F) {
+	identity[mall.OrderPage](f, example(f, mall.OpGetOrderList), `{"data":[{"orderBaseInfo":null,"orderLogisticsInfo":{"orderLogisticsTag":"1"}}],"empty":0,"pageCount":"2"}`)
+}
+
+func FuzzSubscriptionPage(f *testing.F) {
+	identity[mall.SubscriptionPage](f, example(f, mall.OpGetSubscriptionOrderList),
+		`{"data":[{"subscribeId":"s","status":"1","gmtNextTime":"1","orderListModel":{"amountTrade":1.5,"mallInfo":{},"orderItemList":[{"skuValueList":["x"]}]}}],"totalRecord":1}`)
+}
+
+func FuzzServiceIntroduction(f *testing.F) {
+	identity[mall.ServiceIntroduction](f, example(f, mall.OpGetServiceIntroduction), `{"moduleList":{"x":[],"serviceName":[{"attachmentJson":{"attachment1":"","attachment3":1}}]}}`)
+}
+
+func FuzzDeviceWXUser(f *testing.F) {
+	identity[mall.DeviceWXUser](f, `{"openId":"xxx","userId":"xxx"}`, `{"openId":null,"unionId":""}`)
+}
+
+func FuzzPrepay(f *testing.F) {
+	identity[mall.Prepay](f, `{"timeStamp":1,"nonceStr":"n","package":"prepay_id=1","signType":"","paySign":null,"appId":"wx"}`)
+}
+
 func FuzzMoney(f *testing.F) {
 	identity[mall.Money](f, `1`, `"0.01"`, `{"Value":"0.01"}`, `{"Value":1e2,"x":[]}`, `12.340`, `-0`)
 }
