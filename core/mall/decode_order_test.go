@@ -212,3 +212,12 @@ func TestUnknownMembersOfAnOrderAreKept(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, tree(t, []byte(text)), tree(t, again))
 }
+
+func TestOrderStatusesAsThePageSpellsThem(t *testing.T) {
+	assert.Equal(t, []mall.OrderStatus{
+		"created", "pending_audit_paid", "paying", "paid", "delivering", "delivered", "part_delivered", "finished", "canceled", "closed", "refunded",
+	}, []mall.OrderStatus{
+		mall.OrderCreated, mall.OrderPendingAuditPaid, mall.OrderPaying, mall.OrderPaid, mall.OrderDelivering, mall.OrderDelivered,
+		mall.OrderPartDelivered, mall.OrderFinished, mall.OrderCanceled, mall.OrderClosed, mall.OrderRefunded,
+	})
+}
