@@ -83,6 +83,7 @@ type codeEntry struct {
 	Code     string    `json:"code"`
 	State    CodeState `json:"state"`
 	Purchase string    `json:"purchase,omitempty"`
+	Try      int       `json:"try,omitempty"` // of the purchase
 	At       time.Time `json:"at"`
 }
 
@@ -216,18 +217,18 @@ func (c *Codes) find(ctx context.Context, catalog string) (string, error) {
 
 // reserve takes a free code of one shard for a purchase. It finds again what
 // it took before a crash. ErrNoCodes means that this shard has none left.
-func (c *Codes) reserve(ctx context.Context, shardID, purchaseID string) (string, error) {
+func (c *Codes) reserve(ctx context.Context, shardID, purchaseID string, try int) (string, error) {
 	code, left := "", 0
 	err := c.change(ctx, shardID, func(shard *codeShard) error {
 		for i := range shard.Codes {
-			if entry := &shard.Codes[i]; entry.Purchase == purchaseID && entry.State == CodeReserved {
+			if entry := &shard.Codes[i]; entry.Purchase == purchaseID && entry.Try == try && entry.State == CodeReserved {
 				code = entry.Code
 				return errUnchanged
 			}
 		}
 		for i := range shard.Codes {
 			if entry := &shard.Codes[i]; entry.State == CodeFree {
-				entry.State, entry.Purchase, entry.At = CodeReserved, purchaseID, journal.Millis(c.cfg.Now())
+				entry.State, entry.Purchase, entry.Try, entry.At = CodeReserved, purchaseID, try, journal.Millis(c.cfg.Now())
 				code, left = entry.Code, free(*shard)
 				return nil
 			}
@@ -244,7 +245,7 @@ func (c *Codes) reserve(ctx context.Context, shardID, purchaseID string) (string
 // watchLevel tells OnLow when a catalog runs low. Only when this shard has few
 // left can all of them together have few.
 func (c *Codes) watchLevel(ctx context.Context, shardID string, left int) {
-	if c.cfg.OnLow == nil || left > c.cfg.LowWater {
+	if c.cfg.OnLow == nil || c.cfg.LowWater == 0 || left > c.cfg.LowWater {
 		return
 	}
 	catalog := strings.Split(strings.TrimPrefix(shardID, codesPrefix), "/")[0]
@@ -255,16 +256,16 @@ func (c *Codes) watchLevel(ctx context.Context, shardID string, left int) {
 
 // settle says what became of the code that a purchase had reserved. A code
 // that is settled already is left as it is.
-func (c *Codes) settle(ctx context.Context, shardID, purchaseID string, state CodeState) error {
+func (c *Codes) settle(ctx context.Context, shardID, purchaseID string, try int, state CodeState) error {
 	err := c.change(ctx, shardID, func(shard *codeShard) error {
 		for i := range shard.Codes {
 			entry := &shard.Codes[i]
-			if entry.Purchase != purchaseID || entry.State != CodeReserved {
+			if entry.Purchase != purchaseID || entry.Try != try || entry.State != CodeReserved {
 				continue
 			}
 			entry.State, entry.At = state, journal.Millis(c.cfg.Now())
 			if state == CodeFree {
-				entry.Purchase = ""
+				entry.Purchase, entry.Try = "", 0
 			}
 			return nil
 		}

@@ -94,10 +94,14 @@ func (c DeviceCatalog) Offer(ctx context.Context, buyer, id string) (Offer, erro
 			return Offer{}, err
 		}
 	}
-	data, err := json.Marshal(Redemption{
+	what := Redemption{
 		UserID: device.UserID, DeviceID: device.ID, CatalogCode: service.CatalogCode, HomeID: device.HomeID,
 		Name: device.Name, UUID: device.UUID, ServiceCode: service.ServiceCode,
-	})
+	}
+	if err := what.check(); err != nil { // now, and not when it was paid for
+		return Offer{}, err
+	}
+	data, err := json.Marshal(what)
 	if err != nil {
 		return Offer{}, &core.Error{Op: op, Code: core.CodeInternal, Err: err}
 	}

@@ -53,7 +53,7 @@ func (r Redemption) check() error {
 // RedeemerConfig is what [NewRedeemer] needs to know.
 type RedeemerConfig struct {
 	// Store keeps a record per redemption ("redeem/<id>") and one per device
-	// and catalog ("redeeming/…"). Required.
+	// ("redeeming/…"). Required.
 	Store journal.Store
 	// Codes is the stock. Required.
 	Codes *Codes
@@ -115,6 +115,9 @@ func NewRedeemer(cfg RedeemerConfig) (*Redeemer, error) {
 type redemption struct {
 	State redemptionState `json:"state"`
 	Shard string          `json:"shard,omitempty"`
+	// Try counts the codes that were reserved and released again: a worker
+	// that is late with a release must not free what was reserved after it.
+	Try int `json:"try,omitempty"`
 	// Before is the device's services before the code was sent.
 	Before []serviceMark `json:"before,omitempty"`
 	SentAt time.Time     `json:"sent_at,omitzero"`
@@ -124,9 +127,12 @@ type redemptionState string
 
 const (
 	redemptionOpen redemptionState = "open" // nothing was sent that could have had an effect
-	redemptionSent redemptionState = "sent" // the code is on its way, or its answer was lost
-	redemptionDone redemptionState = "done"
-	redemptionVoid redemptionState = "void" // a person has to look
+	// redemptionReleasing: certainly nothing was redeemed, and the code goes
+	// back to the stock.
+	redemptionReleasing redemptionState = "releasing"
+	redemptionSent      redemptionState = "sent" // the code is on its way, or its answer was lost
+	redemptionDone      redemptionState = "done"
+	redemptionVoid      redemptionState = "void" // a person has to look
 )
 
 // serviceMark is what of a service shows that something was redeemed.
@@ -144,8 +150,8 @@ func marks(services []mall.Service) []serviceMark {
 	return found
 }
 
-// ErrDeviceBusy says that another redemption of the same catalog on the same
-// device is not settled yet. It is core.Retryable.
+// ErrDeviceBusy says that another redemption on the same device is not settled
+// yet. It is core.Retryable.
 var ErrDeviceBusy error = &core.Error{Op: "purchase.Redeemer", Code: core.CodeBusy, Safe: true,
 	Err: errors.New("another redemption on this device is not settled yet")}
 
@@ -173,6 +179,11 @@ func (r *Redeemer) Deliver(ctx context.Context, p Purchase) error {
 	case redemptionSent:
 		return &core.Error{Op: "purchase.Redeemer", Code: core.CodeUnknown, Err: errors.New("the code was sent before, and its outcome is not known yet")}
 	}
+	if red.State == redemptionReleasing {
+		if record, red, err = r.release(ctx, p.ID, record, red); err != nil {
+			return err
+		}
+	}
 	if err := r.occupy(ctx, what, p.ID); err != nil {
 		return err
 	}
@@ -181,7 +192,10 @@ func (r *Redeemer) Deliver(ctx context.Context, p Purchase) error {
 		return r.giveUp(ctx, what, p.ID, record, red, err)
 	}
 	record, red, code, err := r.reserve(ctx, what.CatalogCode, p.ID, record, red)
-	if err != nil {
+	if err != nil { // nothing is on its way: others may use the device
+		if freeErr := r.free(ctx, what, p.ID); freeErr != nil {
+			return freeErr
+		}
 		return err
 	}
 	red.State, red.Before, red.SentAt = redemptionSent, marks(services), journal.Millis(r.cfg.Now())
@@ -229,7 +243,7 @@ func (r *Redeemer) Delivered(ctx context.Context, p Purchase) (bool, error) {
 		return true, r.free(ctx, what, p.ID)
 	case redemptionVoid:
 		return false, errVoid
-	case redemptionOpen:
+	case redemptionOpen, redemptionReleasing:
 		return false, nil
 	}
 	if r.cfg.Now().Before(red.SentAt.Add(r.cfg.InFlight)) {
@@ -261,7 +275,7 @@ func redeemed(before, after []serviceMark, service string) bool {
 		if now.Code != service {
 			return false
 		}
-		if i := slices.IndexFunc(rest, func(old serviceMark) bool { return old.Code == service && old.End <= now.End }); i >= 0 {
+		if i := slices.IndexFunc(rest, func(old serviceMark) bool { return old.Code == service && old.End < now.End }); i >= 0 {
 			rest = slices.Delete(rest, i, i+1)
 		}
 		changed++
@@ -298,7 +312,7 @@ func (r *Redeemer) save(ctx context.Context, record journal.Record, red redempti
 func (r *Redeemer) reserve(ctx context.Context, catalog, id string, record journal.Record, red redemption) (journal.Record, redemption, string, error) {
 	for range maxTries {
 		if red.Shard != "" {
-			code, err := r.cfg.Codes.reserve(ctx, red.Shard, id)
+			code, err := r.cfg.Codes.reserve(ctx, red.Shard, id, red.Try)
 			if err == nil || !errors.Is(err, ErrNoCodes) {
 				return record, red, code, err
 			}
@@ -319,7 +333,7 @@ func (r *Redeemer) reserve(ctx context.Context, catalog, id string, record journ
 // record, then the device: a crash in between is taken up from the record.
 
 func (r *Redeemer) done(ctx context.Context, what Redemption, id string, record journal.Record, red redemption) error {
-	if err := r.cfg.Codes.settle(ctx, red.Shard, id, CodeUsed); err != nil {
+	if err := r.cfg.Codes.settle(ctx, red.Shard, id, red.Try, CodeUsed); err != nil {
 		return err
 	}
 	red.State, red.Before = redemptionDone, nil
@@ -330,7 +344,7 @@ func (r *Redeemer) done(ctx context.Context, what Redemption, id string, record 
 }
 
 func (r *Redeemer) void(ctx context.Context, what Redemption, id string, record journal.Record, red redemption) error {
-	if err := r.cfg.Codes.settle(ctx, red.Shard, id, CodeQuarantined); err != nil {
+	if err := r.cfg.Codes.settle(ctx, red.Shard, id, red.Try, CodeQuarantined); err != nil {
 		return err
 	}
 	red.State = redemptionVoid
@@ -345,11 +359,14 @@ func (r *Redeemer) void(ctx context.Context, what Redemption, id string, record 
 // can be tried again keeps it.
 func (r *Redeemer) giveUp(ctx context.Context, what Redemption, id string, record journal.Record, red redemption, cause error) error {
 	if red.Shard != "" && !core.Retryable(cause) {
-		if err := r.cfg.Codes.settle(ctx, red.Shard, id, CodeFree); err != nil {
+		// On record first: who was overtaken by another worker loses here,
+		// before he frees a code that the other may have sent.
+		red.State = redemptionReleasing
+		record, err := r.save(ctx, record, red)
+		if err != nil {
 			return err
 		}
-		red.Shard = ""
-		if _, err := r.save(ctx, record, red); err != nil {
+		if _, _, err := r.release(ctx, id, record, red); err != nil {
 			return err
 		}
 	}
@@ -359,13 +376,23 @@ func (r *Redeemer) giveUp(ctx context.Context, what Redemption, id string, recor
 	return cause
 }
 
+// release puts the code of a redemption that is releasing back into the stock.
+func (r *Redeemer) release(ctx context.Context, id string, record journal.Record, red redemption) (journal.Record, redemption, error) {
+	if err := r.cfg.Codes.settle(ctx, red.Shard, id, red.Try, CodeFree); err != nil {
+		return record, red, err
+	}
+	red.State, red.Shard, red.Try = redemptionOpen, "", red.Try+1
+	record, err := r.save(ctx, record, red)
+	return record, red, err
+}
+
 func deviceID(what Redemption) string {
-	sum := sha256.Sum256([]byte(what.DeviceID + "\x00" + what.CatalogCode))
+	sum := sha256.Sum256([]byte(what.DeviceID))
 	return "redeeming/" + hex.EncodeToString(sum[:16])
 }
 
-// occupy lets one redemption of a catalog at a time at a device, or two could
-// not be told apart by the device's list.
+// occupy lets one redemption at a time at a device, of whatever catalog, or two
+// could not be told apart by the device's list.
 func (r *Redeemer) occupy(ctx context.Context, what Redemption, id string) error {
 	return r.device(ctx, what, func(holder string) (string, error) {
 		if holder != "" && holder != id {

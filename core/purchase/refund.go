@@ -103,6 +103,9 @@ func (s *Service) prepareRefund(ctx context.Context, p Purchase) outcome {
 	if problem != "" {
 		return s.park(ctx, "no refund: "+problem)
 	}
+	if p.Amount > s.cfg.Refunds.DailyCap {
+		return s.park(ctx, "no refund: the amount is more than a day's cap, so no day has room for it: pay back by hand, or raise the cap")
+	}
 	room, err := s.underCap(ctx, p)
 	if err != nil {
 		return s.pollLater(err)
@@ -225,6 +228,12 @@ func (s *Service) Payout(ctx context.Context, n callback.PayoutNotice) error {
 			return unknown
 		}
 		if !p.Refund.RefundedAt.IsZero() {
+			if n.Status == callback.PayoutDone && n.AgentpayNo != p.Refund.AgentpayNo {
+				reason := fmt.Sprintf("the platform says that the refund was paid twice, agentpay_no %s and %s: look at both", p.Refund.AgentpayNo, n.AgentpayNo)
+				if p.State != Attention || p.Reason != reason {
+					return s.attention(ctx, p, due, reason)
+				}
+			}
 			return errUnchanged // done is final
 		}
 		now := s.now()
