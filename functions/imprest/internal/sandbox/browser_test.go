@@ -131,28 +131,13 @@ func (b *tab) until(expression string) {
 	}
 }
 
-// tap is press for a sheet, which grows while it is drawn: a click by its place
-// could miss.
-func (b *tab) tap(selector string) {
+// press clicks the first element that a CSS selector finds, as soon as there is
+// one. It does so in the page and not by the element's place: what is still
+// being drawn moves, and a click by place could miss.
+func (b *tab) press(selector string) {
 	b.t.Helper()
 	b.until(fmt.Sprintf("document.readyState == 'complete' && document.querySelector(%q)", selector))
 	eval[bool](b, fmt.Sprintf("(document.querySelector(%q).click(), true)", selector))
-}
-
-// press clicks the first element that a CSS selector finds, as soon as there is
-// one; again if the page has put another in its place meanwhile.
-func (b *tab) press(selector string) {
-	b.t.Helper()
-	for try := 1; ; try++ {
-		b.until(fmt.Sprintf("document.readyState == 'complete' && document.querySelector(%q)", selector))
-		err := chromedp.Do(b.ctx, chromedp.ScrollIntoView(chromedp.CSS(selector)), chromedp.Click(chromedp.CSS(selector)))
-		if err == nil {
-			return
-		}
-		if try == 5 || !strings.Contains(err.Error(), "Could not find node") {
-			require.NoError(b.t, err, selector)
-		}
-	}
 }
 
 // see waits for an element that a CSS selector finds, and returns its text.

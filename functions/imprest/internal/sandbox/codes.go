@@ -138,6 +138,6 @@ func (w *world) restock(ctx context.Context, m *merchant) {
 	}
 	w.log.Warn("exchange codes have run out, and a batch was loaded")
 	if w.watch != nil {
-		w.out.trouble("codes", "none is left; a batch is loaded")
+		w.out.trouble("codes", "none is left; there are new ones now")
 	}
 }

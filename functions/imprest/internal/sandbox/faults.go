@@ -203,9 +203,12 @@ func newPlan(names []string, d *draws, platform *testkit.Platform, cloud *testki
 			}
 		}
 	}
-	p.locked.Store(p.has(codesEmpty))
 	return p
 }
+
+// lockStock makes the stock of codes look empty, if that was asked for: once the
+// batches of the start are loaded.
+func (p *plan) lockStock() { p.locked.Store(p.has(codesEmpty)) }
 
 // stockLocked reports whether the stock of codes is to look empty.
 func (p *plan) stockLocked() bool { return p.locked.Load() }

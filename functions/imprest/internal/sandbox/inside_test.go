@@ -43,7 +43,7 @@ func (b *tab) answer(button string) *tab {
 	s := b.sheet()
 	s.until("document.readyState == 'complete' && document.querySelector('button[value=" + button + "]')")
 	b.shot("sheet-" + button)
-	s.tap("button[value=" + button + "]")
+	s.press("button[value=" + button + "]")
 	return s
 }
 
@@ -81,7 +81,7 @@ func TestTheShopInsideTheIM(t *testing.T) {
 			short := b.answer("pay")
 			short.until("document.querySelector('button[value=topup]')")
 			b.shot("sheet-short")
-			short.tap("button[value=cancel]")
+			short.press("button[value=cancel]")
 			assert.Contains(t, b.notice(), words.Script["notPaid"])
 			assert.Equal(t, words.States[string(purchase.Unpaid)], b.see(".badge"))
 			require.True(t, w.platform.SetBalance("", 10_000))
@@ -100,8 +100,8 @@ func TestTheShopInsideTheIM(t *testing.T) {
 			w.platform.RequireMessage(t, chats[1].ID, words.Script["hello"])
 			b.press("[data-action=say-there]")
 			pick := b.sheet()
-			pick.tap("input[value='" + chats[0].ID + "']")
-			pick.tap("button[value=pick]")
+			pick.press("input[value='" + chats[0].ID + "']")
+			pick.press("button[value=pick]")
 			b.answer("allow")
 			b.until("document.getElementById('notice').innerText == " + js(words.Script["said"]))
 			w.platform.RequireMessage(t, chats[0].ID, words.Script["hello"])

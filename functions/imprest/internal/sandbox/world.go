@@ -145,6 +145,7 @@ func newWorld(ctx context.Context, cfg Config) (_ *world, err error) {
 	if err := m.stockUp(ctx, w); err != nil {
 		return nil, err
 	}
+	w.plan.lockStock()
 	w.control = w.controlHandler()
 	return w, nil
 }
