@@ -63,8 +63,8 @@ type Client struct {
 
 	mu sync.Mutex
 	// refresh is the refresh_token at hand: good once, and for a token that
-	// ended by its time.
-	refresh core.Secret
+	// ended by its time. It came with the access token renews.
+	refresh, renews core.Secret
 }
 
 // New checks cfg and returns a Client. It calls nobody. Its errors have
@@ -99,12 +99,17 @@ type Request struct {
 	Op, Subject string
 	// Method is the HTTP method, Path the path alone, beginning with "/".
 	Method, Path string
-	// Query holds each parameter once, unescaped. What the platform signs of
-	// reserved characters is not published: keep to letters, digits, - and _.
+	// Query holds each parameter once, unescaped. The signed text holds them
+	// unescaped as well, so &, =, #, % and + and control characters are
+	// refused. What the platform signs of other reserved characters is not
+	// published: keep to letters, digits, - and _.
 	Query url.Values
 	// Body is marshalled as JSON; nil is none.
 	Body any
-	// Headers are sent and signed.
+	// Headers are sent and signed: each name once, in whatever case, with a
+	// value of printable ASCII without spaces around it. Those that the client
+	// sets itself are refused, and so are those that HTTP sets or changes on
+	// the way, such as Host, User-Agent and Connection.
 	Headers []Header
 	// Reads says that the call changes nothing, so that it may be repeated
 	// after any failure.
@@ -130,9 +135,7 @@ func (c *Client) Do(ctx context.Context, r Request) (json.RawMessage, error) {
 	}
 	result, err := c.send(ctx, r, signed, secret)
 	if refused, ok := errors.AsType[*RemoteError](err); ok && refused.Class == ClassToken {
-		// Its refresh token is worth no more than the token itself: reports
-		// tell of refusals of both.
-		c.takeRefresh()
+		c.dropRefresh(secret)
 		if secret, err = c.tokens.AccessToken(ctx, secret); err != nil {
 			return nil, err
 		}
@@ -150,18 +153,11 @@ func (c *Client) prepare(r Request) (Signed, error) {
 	case !strings.HasPrefix(r.Path, "/") || strings.ContainsAny(r.Path, "?#%\\ ") || strings.Contains(r.Path, "//") || strings.Contains(r.Path, "/.") || !isVisible(r.Path):
 		return s, core.Invalid(r.Op, "path must be a plain path such as /v1.0/token, without query")
 	}
-	for name, values := range r.Query {
-		if len(values) != 1 {
-			return s, core.Invalid(r.Op, fmt.Sprintf("query must hold %.40q once: the signature covers one value", name))
-		}
+	if err := checkQuery(r.Op, r.Query); err != nil {
+		return s, err
 	}
-	for _, h := range r.Headers {
-		if slices.Contains([]string{"client_id", "sign", "sign_method", "t", "nonce", "access_token", "signature-headers", "content-type"}, strings.ToLower(h.Name)) {
-			return s, core.Invalid(r.Op, fmt.Sprintf("headers must not hold %s, which the client sets itself", h.Name))
-		}
-		if h.Name == "" || strings.ContainsAny(h.Name, ": ") || !isVisible(h.Name) || strings.ContainsAny(h.Value, "\r\n\x00") {
-			return s, core.Invalid(r.Op, fmt.Sprintf("headers must hold HTTP headers, and %.40q is none", h.Name))
-		}
+	if err := c.checkHeaders(r.Op, r.Headers); err != nil {
+		return s, err
 	}
 	if r.Body != nil {
 		body, err := json.Marshal(r.Body)
@@ -171,10 +167,6 @@ func (c *Client) prepare(r Request) (Signed, error) {
 		s.Body = body
 	}
 	return s, nil
-}
-
-func isVisible(text string) bool {
-	return !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r >= 0x7f })
 }
 
 // send sends a request once. An empty access token is for the calls that ask

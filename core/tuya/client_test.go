@@ -38,6 +38,8 @@ type cloud struct {
 	// refresh answers a refresh.
 	refresh func() string
 	expire  string
+	// arrived is told of every call before it is looked at; nil is nobody.
+	arrived func(*http.Request)
 }
 
 func start(t *testing.T) (*cloud, *tuya.Client, *testkit.Clock) {
@@ -45,6 +47,9 @@ func start(t *testing.T) (*cloud, *tuya.Client, *testkit.Clock) {
 	c := &cloud{nonces: map[string]bool{}, expire: `"expire_time":7200`}
 	c.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
+		if c.arrived != nil {
+			c.arrived(r)
+		}
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.calls = append(c.calls, r.Method+" "+r.URL.Path)
@@ -98,9 +103,9 @@ func TestCallsAreSignedAndAnswered(t *testing.T) {
 	c, client, _ := start(t)
 	for _, r := range []tuya.Request{
 		{Method: "GET", Path: "/v1.0/homes/1/devices", Reads: true},
-		{Method: "GET", Path: "/v1.0/mall/plugin/order/search", Query: url.Values{"shop_code": {"S1"}, "mall_code": {"M1"}, "odd": {"a b+c/d"}}},
+		{Method: "GET", Path: "/v1.0/mall/plugin/order/search", Query: url.Values{"shop_code": {"S1"}, "mall_code": {"M1"}, "odd": {"a b/c:d,é?"}}},
 		{Method: "POST", Path: "/v1.0/m/ecm/am/spu/list", Body: map[string]any{"input": map[string]any{"catalogCode": "CLOUD_STORAGE", "html": "<&>"}}},
-		{Method: "PUT", Path: "/v1.0/x", Headers: []tuya.Header{{Name: "area_id", Value: "1"}, {Name: "call_id", Value: "2"}}},
+		{Method: "PUT", Path: "/v1.0/x", Headers: []tuya.Header{{Name: "area_id", Value: "1"}, {Name: "call_id", Value: "2 3"}, {Name: "X-Empty"}}},
 	} {
 		result, err := client.Do(t.Context(), r)
 		require.NoError(t, err, r.Path)
@@ -238,6 +243,7 @@ func TestRequestsAreCheckedBeforeTheyAreSent(t *testing.T) {
 		"a space":             {Method: "GET", Path: "/a b"},
 		"an escape":           {Method: "GET", Path: "/a%2fb"},
 		"a repeated name":     {Method: "GET", Path: "/x", Query: url.Values{"a": {"1", "2"}}},
+		"a name of nothing":   {Method: "GET", Path: "/x", Query: url.Values{"": {"1"}}},
 		"a bad header":        {Method: "GET", Path: "/x", Headers: []tuya.Header{{Name: "a:b", Value: "1"}}},
 		"a broken header":     {Method: "GET", Path: "/x", Headers: []tuya.Header{{Name: "a", Value: "1\r\nb: 2"}}},
 		"one of our own":      {Method: "GET", Path: "/x", Headers: []tuya.Header{{Name: "Sign", Value: "1"}}},
@@ -272,6 +278,16 @@ func FuzzResult(f *testing.F) {
 			t.Fatal("an error without a code")
 		}
 	})
+}
+
+func ExampleNew() {
+	client, err := tuya.New(tuya.Config{ClientID: "my-project", Secret: core.NewSecret("its Access Secret"), BaseURL: tuya.China})
+	fmt.Println(client != nil, err)
+	_, err = tuya.New(tuya.Config{ClientID: "my-project", Secret: core.NewSecret("its Access Secret"), BaseURL: "openapi.tuyacn.com"})
+	fmt.Println(err)
+	// Output:
+	// true <nil>
+	// tuya.New: base_url must be an address such as https://host, without user, query or fragment
 }
 
 func ExampleClient_Do() {

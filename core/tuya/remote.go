@@ -19,8 +19,11 @@ const (
 	// ClassFault: an error or a timeout within the cloud (500 and its like).
 	// Nobody can say what was done.
 	ClassFault Class = "fault"
-	// ClassToken: the caller's token is expired or invalid (1010, 1011,
-	// 1012). The user has to log in again, or the relay to renew it.
+	// ClassToken: a token is expired or invalid (1010, 1011, 1012). A user's,
+	// which a relay of core/mall passes on, takes a new login. A project's
+	// own, which a [Client] keeps, was renewed once already: the next call
+	// asks for another, and if that is refused too, the credentials or the
+	// data center are wrong.
 	ClassToken Class = "token"
 	// ClassQuota: the plan or quota of the cloud project is used up, expired
 	// or unpaid (28841001 to 28841004, 28841101 to 28841104).
@@ -29,8 +32,8 @@ const (
 	// is not signed as it must be (1001 to 1005, 1008, 1013, 1106, 28841105,
 	// 28841106, PERMISSION_DENIED).
 	ClassAccess Class = "access"
-	// ClassParameter: what was asked is not well formed (1100 to 1102, 1104,
-	// 1107 to 1109, INPUT_INVALID).
+	// ClassParameter: what was asked is not well formed (1006, 1007, 1100 to
+	// 1102, 1104, 1105, 1107 to 1109, 2000000, INPUT_INVALID).
 	ClassParameter Class = "parameter"
 	// ClassRefused: any other "no", those about the order, the code or the
 	// device among them.
@@ -48,7 +51,7 @@ func ClassOf(code string) Class {
 		return ClassQuota
 	case "1001", "1002", "1003", "1004", "1005", "1008", "1013", "1106", "28841105", "28841106", "PERMISSION_DENIED":
 		return ClassAccess
-	case "1100", "1101", "1102", "1104", "1107", "1108", "1109", "INPUT_INVALID":
+	case "1006", "1007", "1100", "1101", "1102", "1104", "1105", "1107", "1108", "1109", "2000000", "INPUT_INVALID":
 		return ClassParameter
 	}
 	// 500 is the documented one; whatever else looks like a gateway's 5xx is
@@ -62,7 +65,7 @@ func ClassOf(code string) Class {
 var advice = map[Class]string{
 	ClassBusy:      "come again later",
 	ClassFault:     "ask what became of it",
-	ClassToken:     "let the user log in again",
+	ClassToken:     "renew the token: a user's by a new login, a project's own with the next call, or check its credentials and data center",
 	ClassQuota:     "see to the plan of the cloud project",
 	ClassAccess:    "check the credentials, the permissions and the clock",
 	ClassParameter: "check the parameters",

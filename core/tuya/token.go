@@ -36,8 +36,19 @@ func (c *Client) takeRefresh() core.Secret {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	refresh := c.refresh
-	c.refresh = core.Secret{}
+	c.refresh, c.renews = core.Secret{}, core.Secret{}
 	return refresh
+}
+
+// dropRefresh forgets the refresh_token that came with refused: it is worth no
+// more than the token itself, for reports tell of refusals of both. That of a
+// newer token, which others have asked for meanwhile, stays.
+func (c *Client) dropRefresh(refused core.Secret) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if refused.Equal(c.renews) {
+		c.refresh, c.renews = core.Secret{}, core.Secret{}
+	}
 }
 
 func (c *Client) askForToken(ctx context.Context, signed Signed, refresh core.Secret) (core.Secret, time.Duration, error) {
@@ -62,12 +73,13 @@ func (c *Client) askForToken(ctx context.Context, signed Signed, refresh core.Se
 	if err != nil || seconds <= 0 {
 		return core.Secret{}, 0, &core.Error{Op: opToken, Code: core.CodeMalformed, Safe: true, Err: errors.New("the answer does not say how long the access_token lives: expire_time")}
 	}
+	access := core.NewSecret(told.AccessToken)
 	if isBare(told.RefreshToken) {
 		c.mu.Lock()
-		c.refresh = core.NewSecret(told.RefreshToken)
+		c.refresh, c.renews = core.NewSecret(told.RefreshToken), access
 		c.mu.Unlock()
 	}
-	return core.NewSecret(told.AccessToken), min(time.Duration(min(seconds, int64(token.MaxLifetime/time.Second)))*time.Second, token.MaxLifetime), nil
+	return access, min(time.Duration(min(seconds, int64(token.MaxLifetime/time.Second)))*time.Second, token.MaxLifetime), nil
 }
 
 // isBare reports whether a token can stand in a header and in a path.
