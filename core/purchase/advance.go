@@ -37,15 +37,7 @@ func (s *Service) Advance(ctx context.Context, id string) (Purchase, error) {
 	if err != nil || p.Lease == nil || p.Lease.Owner != owner {
 		return p, err
 	}
-	name, run := "purchase.query", s.query
-	switch p.State {
-	case Delivering:
-		name, run = "purchase.deliver", s.deliver
-	case Undeliverable:
-		name, run = "purchase.prepareRefund", s.prepareRefund
-	case Refunding:
-		name, run = "purchase.refund", s.refund
-	}
+	name, run := s.step(p)
 	observed, ended := core.Observe(ctx, s.cfg.Observer, core.Work{Kind: "step", Name: name, Subject: p.ID})
 	stepCtx, cancel, ok := s.stepContext(observed, p)
 	if !ok {
@@ -63,6 +55,26 @@ func (s *Service) Advance(ctx context.Context, id string) (Purchase, error) {
 	return p, err
 }
 
+// step returns the next step of a purchase, and its name.
+func (s *Service) step(p Purchase) (string, func(context.Context, Purchase) outcome) {
+	onMall := p.Mall != nil
+	switch {
+	case p.State == Delivering && onMall:
+		return "purchase.proveService", s.proveService
+	case p.State == Delivering:
+		return "purchase.deliver", s.deliver
+	case p.State == Undeliverable:
+		return "purchase.prepareRefund", s.prepareRefund
+	case p.State == Refunding:
+		return "purchase.refund", s.refund
+	case p.State == Delivered:
+		return "purchase.follow", s.follow
+	case onMall:
+		return "purchase.lookUp", s.lookUp
+	}
+	return "purchase.query", s.query
+}
+
 // take leases the purchase for the next step. The attempt is counted before
 // the step runs: what brings its worker down is counted too.
 func (s *Service) take(ctx context.Context, id, owner string) (Purchase, error) {
@@ -71,8 +83,14 @@ func (s *Service) take(ctx context.Context, id, owner string) (Purchase, error) 
 		// A step that runs is not due before its lease is over.
 		// What was just paid is due, whatever another machine's clock says.
 		early := due.IsZero() || now.Before(*due)
-		if (early && (p.State != Paid || p.Lease != nil)) || p.State == Delivered || p.State == Refunded || p.State == Attention {
+		if (early && (p.State != Paid || p.Lease != nil)) || p.State == Refunded || p.State == Attention {
 			return errUnchanged
+		}
+		if p.State == Delivered && !p.follows() {
+			return errUnchanged
+		}
+		if err := s.runs(p); err != nil {
+			return err
 		}
 		if p.Lease != nil {
 			p.Doubt = true // the step before this one never said how it went
@@ -112,7 +130,7 @@ func (s *Service) take(ctx context.Context, id, owner string) (Purchase, error) 
 // brokenOff is when a step that never says how it went is taken up again: its
 // lease is over then, and nothing that it sent can be under way any more.
 func (s *Service) brokenOff(p Purchase) time.Time {
-	if p.State == Unpaid || p.State == Expired || p.State == Undeliverable {
+	if p.State == Unpaid || p.State == Expired || p.State == Undeliverable || p.State == Delivered {
 		return p.Lease.Until // it only asked
 	}
 	return p.Lease.Until.Add(s.cfg.InFlight)

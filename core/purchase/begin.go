@@ -48,6 +48,9 @@ func checkData(op string, data json.RawMessage) error {
 // [Service.Reconcile] finds out. Show the buyer its id, or begin another.
 func (s *Service) Begin(ctx context.Context, r Request) (Purchase, error) {
 	const op = "purchase.Begin"
+	if s.cfg.Platform == nil {
+		return Purchase{}, core.Invalid(op, "Platform is not set in the configuration: BeginMall begins a purchase of the mall rail")
+	}
 	if err := check.Struct(op, r); err != nil {
 		return Purchase{}, err
 	}
@@ -87,16 +90,20 @@ func (s *Service) Begin(ctx context.Context, r Request) (Purchase, error) {
 	if _, err := s.store(ctx, journal.Record{ID: Prefix + p.ID}, p, s.brokenOff(p)); err != nil {
 		return Purchase{}, err
 	}
-	begun := p
-	observed, ended := core.Observe(ctx, s.cfg.Observer, core.Work{Kind: "step", Name: "purchase.order", Subject: p.ID})
-	stepCtx, cancel, ok := s.stepContext(observed, p)
+	return s.firstStep(ctx, p, "purchase.order", s.order)
+}
+
+// firstStep runs the step for which a purchase was just recorded and leased.
+func (s *Service) firstStep(ctx context.Context, begun Purchase, name string, run func(context.Context, Purchase) outcome) (Purchase, error) {
+	observed, ended := core.Observe(ctx, s.cfg.Observer, core.Work{Kind: "step", Name: name, Subject: begun.ID})
+	stepCtx, cancel, ok := s.stepContext(observed, begun)
 	if !ok {
 		ended(errLeaseOver)
 		return begun, errLeaseOver
 	}
 	defer cancel()
-	result := s.guard(stepCtx, p, s.order)
-	p, err = s.finish(ctx, p.ID, owner, result)
+	result := s.guard(stepCtx, begun, run)
+	p, err := s.finish(ctx, begun.ID, begun.Lease.Owner, result)
 	if err != nil {
 		ended(err)
 		return begun, err

@@ -36,6 +36,19 @@
 // query, once, under a daily cap, and settled by the platform's notification
 // alone; mount callback.Payout with the Service as its sink.
 //
+// # The mall rail
+//
+// With Config.Mall, [Service.BeginMall] sells services of Tuya's mall, which a
+// user pays with WeChat in the merchant's mini program and the cloud delivers by
+// itself. The states are the same; what tells of them is not a notification but
+// the user's orders and the device's services, read while the purchase waits,
+// and at intervals afterwards, since an order stays payable. A user has one open
+// purchase of a SKU for a device; an order proves one purchase for ever, and so
+// does what appears on a device; an order that costs anything but what the buyer
+// saw is never handed out to be paid. There is no refund in the mall: what is
+// paid and never shows up goes to attention. A subscription is followed after
+// the delivery: its renewals, and its end.
+//
 // # What it guards
 //
 // Each outward call has an intent in the journal before it and an outcome

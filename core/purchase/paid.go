@@ -64,6 +64,8 @@ func (s *Service) Unpaid(ctx context.Context, n callback.PaymentNotice) error {
 // by the app that ordered it.
 func fits(p *Purchase, n callback.PaymentNotice) error {
 	switch {
+	case p.Mall != nil:
+		return core.Mismatch("purchase", "the purchase is one of the mall rail, which no notification pays")
 	case p.AppID != n.AppID:
 		return core.Mismatch("purchase", "the app_id is not the order's")
 	case p.Amount != n.Amount:

@@ -33,6 +33,9 @@ type Purchase struct {
 	Remark  string          `json:"remark,omitempty"`
 	Amount  core.Fen        `json:"amount"`
 	Data    json.RawMessage `json:"data,omitempty"`
+	// Mall is there for a purchase of the mall rail, whose AppID is that of
+	// the mini program; nil is the VVChat rail.
+	Mall *MallPurchase `json:"mall,omitempty"`
 
 	// ImprestCode is what the phone pays with; "" until the order's answer
 	// is known.
@@ -72,7 +75,8 @@ type Payment struct {
 	OpenID  string `json:"open_id,omitempty"`
 	// PayTime is the platform's pay_time; zero where it was found by a query.
 	PayTime time.Time `json:"pay_time,omitzero"`
-	// By is ByNotification or ByQuery.
+	// By is ByNotification or ByQuery, and ByOrderList on the mall rail, where
+	// TradeNo is the orderId.
 	By string `json:"by"`
 	// At is when it was put on record.
 	At time.Time `json:"at"`
@@ -80,10 +84,13 @@ type Payment struct {
 
 // Refund is the payout of a purchase's money.
 type Refund struct {
+	// ByHand says that a person paid the money back, and no payout of ours:
+	// see ResolveRefunded.
+	ByHand bool `json:"by_hand,omitempty"`
 	// OutOrderNo is the payout's number, fixed before the only request.
-	OutOrderNo string `json:"out_order_no"`
+	OutOrderNo string `json:"out_order_no,omitempty"`
 	// InOpenID is who is paid: who paid the purchase.
-	InOpenID string   `json:"in_open_id"`
+	InOpenID string   `json:"in_open_id,omitempty"`
 	Amount   core.Fen `json:"amount"`
 	// AgentpayNo is the platform's number, once it named one.
 	AgentpayNo string `json:"agentpay_no,omitempty"`
@@ -99,6 +106,7 @@ type Refund struct {
 const (
 	ByNotification = "notification"
 	ByQuery        = "query"
+	ByOrderList    = "order list"
 )
 
 // Lease says who works on a purchase, and until when nobody else may. A lease

@@ -21,6 +21,9 @@ const (
 	ResolveDelivered Resolution = "delivered"
 	// ResolveWatch asks the platform again about an order without a payment.
 	ResolveWatch Resolution = "watch"
+	// ResolveRefunded says that the money of a purchase that was not delivered
+	// went back, whoever did it: by hand, or by the mall.
+	ResolveRefunded Resolution = "refunded"
 )
 
 // Resolve takes a purchase out of Attention. note, which goes into the
@@ -37,6 +40,14 @@ func (s *Service) Resolve(ctx context.Context, id string, resolution Resolution,
 		switch {
 		case p.State != Attention:
 			return unfit("it is " + string(p.State))
+		case resolution == ResolveRefunded && granted:
+			return unfit("it was delivered")
+		case resolution == ResolveRefunded && (paid || p.Mall != nil && p.Mall.OrderID != ""):
+			if p.Refund == nil {
+				p.Refund = &Refund{ByHand: true, Amount: p.Amount}
+			}
+			p.Refund.RefundedAt, *due = now, time.Time{}
+			return p.enter(now, Refunded, note)
 		case resolution == ResolveWatch && paid:
 			return unfit("it is paid")
 		case resolution == ResolveWatch:
@@ -59,8 +70,14 @@ func (s *Service) Resolve(ctx context.Context, id string, resolution Resolution,
 				p.DeliveredAt = now
 			}
 			*due = time.Time{}
-			return p.enter(now, Delivered, note)
+			if err := p.enter(now, Delivered, note); err != nil {
+				return err
+			}
+			if p.follows() {
+				*due = now
+			}
+			return nil
 		}
-		return core.Invalid("purchase.Resolve", fmt.Sprintf("resolution must be %s, %s or %s", ResolveDeliver, ResolveDelivered, ResolveWatch))
+		return core.Invalid("purchase.Resolve", fmt.Sprintf("resolution must be %s, %s, %s or %s", ResolveDeliver, ResolveDelivered, ResolveRefunded, ResolveWatch))
 	})
 }

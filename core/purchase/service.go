@@ -21,14 +21,18 @@ import (
 type Config struct {
 	// Store is where purchases are kept. Required.
 	Store journal.Store `json:"-" validate:"-"`
-	// Platform makes and queries orders: a *vvchat.Client. Required.
-	Platform Platform `json:"-" validate:"-"`
-	// Catalog names prices. Required.
-	Catalog Catalog `json:"-" validate:"-"`
-	// Deliverer grants goods. Required.
+
+	// The VVChat rail: Platform makes and queries orders (a *vvchat.Client),
+	// Catalog names prices, Deliverer grants goods, and NotifyURL is where the
+	// platform posts payment notifications. All four are required, unless Mall
+	// is set and they are all left out.
+	Platform  Platform  `json:"-" validate:"-"`
+	Catalog   Catalog   `json:"-" validate:"-"`
 	Deliverer Deliverer `json:"-" validate:"-"`
-	// NotifyURL is where the platform posts payment notifications. Required.
-	NotifyURL string `json:"notify_url" validate:"required,clear"`
+	NotifyURL string    `json:"notify_url" validate:"clear"`
+
+	// Mall switches the mall rail on; nil is off.
+	Mall *Mall `json:"-" validate:"-"`
 
 	// PayWithin is how long a purchase waits for its payment before it
 	// expires; 0 is 30 minutes.
@@ -88,23 +92,14 @@ var (
 func New(cfg Config) (*Service, error) {
 	const op = "purchase.New"
 	// By hand: validator would look into what stands behind an interface.
-	switch {
-	case cfg.Store == nil:
+	if cfg.Store == nil {
 		return nil, core.Invalid(op, "Store must be given")
-	case cfg.Platform == nil:
-		return nil, core.Invalid(op, "Platform must be given")
-	case cfg.Catalog == nil:
-		return nil, core.Invalid(op, "Catalog must be given")
-	case cfg.Deliverer == nil:
-		return nil, core.Invalid(op, "Deliverer must be given")
-	case cfg.Platform.AppID() == "" || cfg.Platform.StoreNo() == "":
-		return nil, core.Invalid(op, "app_id and store_no must be given in the configuration of the Platform")
 	}
 	if err := check.Struct(op, cfg); err != nil {
 		return nil, err
 	}
-	if u, err := url.Parse(cfg.NotifyURL); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
-		return nil, core.Invalid(op, "notify_url must be an address such as https://shop.example/callbacks/payment")
+	if err := cfg.checkRails(op); err != nil {
+		return nil, err
 	}
 	if cfg.Refunds != nil {
 		if err := cfg.Refunds.check(op); err != nil {
@@ -132,6 +127,32 @@ func New(cfg Config) (*Service, error) {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	return &Service{cfg: cfg}, nil
+}
+
+// checkRails checks what each rail needs; at least one is on.
+func (cfg Config) checkRails(op string) error {
+	if cfg.Mall != nil {
+		if err := cfg.Mall.check(op); err != nil {
+			return err
+		}
+		if cfg.Platform == nil && cfg.Catalog == nil && cfg.Deliverer == nil && cfg.NotifyURL == "" && cfg.Refunds == nil {
+			return nil
+		}
+	}
+	switch {
+	case cfg.Platform == nil:
+		return core.Invalid(op, "Platform must be given")
+	case cfg.Catalog == nil:
+		return core.Invalid(op, "Catalog must be given")
+	case cfg.Deliverer == nil:
+		return core.Invalid(op, "Deliverer must be given")
+	case cfg.Platform.AppID() == "" || cfg.Platform.StoreNo() == "":
+		return core.Invalid(op, "app_id and store_no must be given in the configuration of the Platform")
+	}
+	if u, err := url.Parse(cfg.NotifyURL); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+		return core.Invalid(op, "notify_url must be an address such as https://shop.example/callbacks/payment")
+	}
+	return nil
 }
 
 func setDefault[T comparable](field *T, value T) {

@@ -1,0 +1,214 @@
+package purchase
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/imprest-go/imprest/core/journal"
+	"github.com/imprest-go/imprest/core/mall"
+)
+
+// grantPrefix is how the ids of claims begin that let what appeared on a device
+// prove one purchase.
+const grantPrefix = "grant/"
+
+func isNotFound(err error) bool { return errors.Is(err, journal.ErrNotFound) }
+
+// proveService is the delivery of the mall rail: the cloud delivers by itself,
+// and the device's services show it. It changes nothing out there.
+func (s *Service) proveService(ctx context.Context, p Purchase) outcome {
+	user, err := s.mallUser(ctx, p.Buyer)
+	if err != nil {
+		return s.proveLater(ctx, err)
+	}
+	seen, err := s.sight(ctx, p, user)
+	switch {
+	case err != nil:
+		return s.proveLater(ctx, err)
+	case seen.doubt != "":
+		return s.park(ctx, seen.doubt)
+	case !seen.found:
+		return s.proveLater(ctx, errors.New("the paid order is not in the user's list"))
+	}
+	switch status := seen.order.BaseInfo.OrderStatus; status {
+	case mall.OrderRefunded, mall.OrderCanceled, mall.OrderClosed:
+		return s.park(ctx, fmt.Sprintf("the order was paid, and is %s now", status))
+	}
+	services, err := s.cfg.Mall.Operations.GetServiceListByDevice(ctx, user.Caller, p.Mall.ID)
+	if err != nil {
+		return s.proveLater(ctx, err)
+	}
+	for _, mark := range grown(p.Mall.Before, marks(services), p.Mall.ServiceCode) {
+		holder, err := journal.Claim(ctx, s.cfg.Store, grantID(p.Mall.ID, mark), p.ID)
+		if err != nil {
+			return s.proveLater(ctx, err)
+		}
+		if holder == p.ID {
+			return s.proved(ctx)
+		}
+	}
+	return s.proveLater(ctx, errors.New("the order is paid, and the service is not on the device yet"))
+}
+
+func (s *Service) proved(ctx context.Context) outcome {
+	delivered := s.delivered(ctx, "the service is on the device")
+	return outcome{record: func(p *Purchase, due *time.Time) error {
+		if err := delivered.record(p, due); err != nil {
+			return err
+		}
+		p.Mall.Before = nil
+		if p.Mall.Subscribes && p.State == Delivered {
+			*due = s.now()
+		}
+		return nil
+	}}
+}
+
+// proveLater looks again later, for three days.
+func (s *Service) proveLater(ctx context.Context, cause error) outcome {
+	return outcome{cause: cause, record: func(p *Purchase, due *time.Time) error {
+		now := s.now()
+		if p.Payment != nil && now.After(p.Payment.At.Add(giveUpAfter)) {
+			return s.attention(ctx, p, due, "the order "+p.Mall.OrderID+" is paid, and for three days nothing showed that it was delivered (there is no refund call in the mall): "+cause.Error())
+		}
+		*due = now.Add(doubled(2*time.Second, p.Polls, 30*time.Minute))
+		p.polled()
+		p.because(cause.Error())
+		return nil
+	}}
+}
+
+// grown returns the marks of a service that were not there before and end
+// later than all that were.
+func grown(before, after []serviceMark, service string) []serviceMark {
+	var last int64
+	had := false
+	for _, m := range before {
+		if m.Code == service {
+			last, had = max(last, m.End), true
+		}
+	}
+	var found []serviceMark
+	for _, m := range after {
+		if m.Code == service && !slices.Contains(before, m) && (!had || m.End > last) {
+			found = append(found, m)
+		}
+	}
+	return found
+}
+
+func grantID(deviceID string, m serviceMark) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %d %d", deviceID, m.Code, m.Start, m.End))
+	return grantPrefix + hex.EncodeToString(sum[:16])
+}
+
+// How a subscription is followed.
+const (
+	// renewalMargin is how long after its next time a subscription is looked at.
+	renewalMargin = 10 * time.Minute
+	// followEvery is how often one is looked at whose next time has passed, or
+	// that is not listed yet.
+	followEvery = 6 * time.Hour
+	// followFor is how long a subscription may take to be listed at first.
+	followFor = 3 * 24 * time.Hour
+)
+
+// follows reports whether a delivered purchase has anything left to do.
+func (p *Purchase) follows() bool {
+	return p.State == Delivered && p.Mall != nil && p.Mall.Subscribes && (p.Mall.Subscription == nil || p.Mall.Subscription.EndedAt.IsZero())
+}
+
+// follow looks at the subscription that a purchase began: when it is paid next,
+// what was paid since, whether it ended. A renewal's order is bound, so that it
+// proves no other purchase.
+func (s *Service) follow(ctx context.Context, p Purchase) outcome {
+	user, err := s.mallUser(ctx, p.Buyer)
+	if err != nil {
+		return s.followLater(err)
+	}
+	for sub, err := range s.subscriptions(ctx, *p.Mall, user) {
+		if err != nil {
+			return s.followLater(err)
+		}
+		order := sub.OrderListModel.OrderID
+		known := p.Mall.Subscription
+		if known == nil && order != p.Mall.OrderID || known != nil && sub.SubscribeID != known.SubscribeID {
+			continue
+		}
+		if order != "" && order != p.Mall.OrderID {
+			holder, err := journal.Claim(ctx, s.cfg.Store, orderPrefix+order, p.ID)
+			switch {
+			case err != nil:
+				return s.followLater(err)
+			case holder != p.ID:
+				return s.park(ctx, fmt.Sprintf("the renewal's order %.64s proves the purchase %s: look at both", order, holder))
+			}
+		}
+		return s.followed(sub)
+	}
+	return s.unlisted()
+}
+
+func (s *Service) followed(sub mall.Subscription) outcome {
+	return outcome{record: func(p *Purchase, due *time.Time) error {
+		now := s.now()
+		known := p.Mall.Subscription
+		if known == nil {
+			known = &MallSubscription{SubscribeID: sub.SubscribeID, LastOrderID: p.Mall.OrderID}
+			p.Mall.Subscription = known
+			p.note(now, "subscription "+sub.SubscribeID)
+		}
+		if order := sub.OrderListModel.OrderID; order != "" && order != known.LastOrderID {
+			known.LastOrderID = order
+			known.Renewals++
+			p.note(now, "renewed by order "+order)
+		}
+		if known.Status != sub.Status && !known.SeenAt.IsZero() {
+			p.note(now, fmt.Sprintf("the subscription's status is %d, it was %d", sub.Status, known.Status))
+		}
+		known.Status, known.SeenAt, known.NextTime = sub.Status, now, sub.GMTNextTime.Time()
+		p.polled()
+		p.because("")
+		*due = now.Add(followEvery)
+		if next := known.NextTime.Add(renewalMargin); next.After(now) {
+			*due = next
+		}
+		return nil
+	}}
+}
+
+// unlisted records that the subscription is not in the list: it ended, or is
+// not there yet.
+func (s *Service) unlisted() outcome {
+	return outcome{record: func(p *Purchase, due *time.Time) error {
+		now := s.now()
+		switch known := p.Mall.Subscription; {
+		case known != nil:
+			known.EndedAt, *due = now, time.Time{}
+			p.note(now, "the subscription is listed no more")
+			return nil
+		case now.After(p.DeliveredAt.Add(followFor)):
+			*due = time.Time{}
+			p.note(now, "no subscription was ever listed")
+			return nil
+		}
+		*due = now.Add(doubled(10*time.Second, p.Polls, followEvery))
+		p.polled()
+		return nil
+	}}
+}
+
+func (s *Service) followLater(cause error) outcome {
+	return outcome{cause: cause, record: func(p *Purchase, due *time.Time) error {
+		p.because(cause.Error())
+		p.Attempts, p.Doubt = 0, false
+		p.Failures++
+		*due = s.now().Add(min(backoff(p.Failures), followEvery))
+		return nil
+	}}
+}
