@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/imprest-go/imprest/core"
+	"github.com/imprest-go/imprest/core/callback"
 	"github.com/imprest-go/imprest/core/mall"
 	"github.com/imprest-go/imprest/core/purchase"
 )
@@ -374,6 +375,11 @@ func TestSubscriptionsAreFollowed(t *testing.T) {
 	renewal.status = mall.OrderFinished
 	w.subs[0].OrderListModel.OrderID = "R1"
 	w.subs[0].GMTNextTime = mall.Millis(w.now.Add(30 * 24 * time.Hour).UnixMilli())
+	// Read before the subscription is looked at again.
+	w.now = w.now.Add(61 * time.Second)
+	other, err = s.Advance(t.Context(), other.ID)
+	require.NoError(t, err)
+	require.Equal(t, "O2", other.Mall.OrderID, other.Reason)
 	w.settle(s, 4, time.Minute)
 	p, err = s.Get(t.Context(), p.ID)
 	require.NoError(t, err)
@@ -447,4 +453,87 @@ func TestWhatTheMallRailNeeds(t *testing.T) {
 	_, err = s.Advance(t.Context(), p.ID)
 	assert.Equal(t, core.CodeInternal, core.CodeOf(err))
 	assert.False(t, errors.Is(err, errDead))
+}
+
+// An order that the cloud names twice proves one purchase.
+func TestAnOrderProvesOnePurchase(t *testing.T) {
+	w := newMallWorld(t)
+	w.named = true
+	s := w.restart()
+	first, err := s.BeginMall(t.Context(), mallRequest("dev-1"))
+	require.NoError(t, err)
+	w.answers = first.Mall.OrderID
+	second, err := s.BeginMall(t.Context(), mallRequest("dev-2"))
+	require.Equal(t, core.CodeMismatch, core.CodeOf(err))
+	assert.Equal(t, purchase.Attention, second.State)
+	assert.Contains(t, second.Reason, "proves the purchase "+first.ID)
+	assert.Empty(t, second.View().Mall.Prepay)
+}
+
+// Two requests at once, interleaved where it hurts most: after the first has
+// looked whether anything is open, the second does all of its work.
+func TestTwoPressesAtOnce(t *testing.T) {
+	w := newMallWorld(t)
+	s := w.restart()
+	var second purchase.Purchase
+	w.on = map[string]func(){"getServiceListByDevice": func() {
+		var err error
+		second, err = s.BeginMall(t.Context(), mallRequest("dev-1"))
+		require.NoError(t, err)
+	}}
+	open, err := s.BeginMall(t.Context(), mallRequest("dev-1"))
+	require.ErrorIs(t, err, purchase.ErrPurchaseOpen)
+	assert.Equal(t, second.ID, open.ID)
+	assert.Equal(t, 1, w.buys)
+}
+
+// What broke off before it was on record what the user had ordered already must
+// not take one of those orders for its own.
+func TestABreakBeforeTheIntentOrdersNothing(t *testing.T) {
+	w := newMallWorld(t)
+	w.addOrder("OLD", "dev-1", "sku-voip", false)
+	w.payOrder("OLD")
+	s := w.restart()
+	w.on = map[string]func(){"getOrderList": func() { w.faultAt, w.fault = w.ios+1, crashBefore }}
+	_, err := s.BeginMall(t.Context(), mallRequest("dev-1"))
+	require.Error(t, err)
+	s = w.restart()
+	w.settle(s, 5, time.Minute)
+	p := w.purchases(s)[0]
+	assert.Equal(t, purchase.Expired, p.State)
+	assert.Equal(t, "no order: it broke off before anything was ordered", p.Reason)
+	assert.Empty(t, p.Mall.OrderID)
+}
+
+// Who read so long that his lease ran out orders nothing: somebody else may
+// have decided by now.
+func TestALateWorkerOrdersNothing(t *testing.T) {
+	w := newMallWorld(t)
+	s := w.restart()
+	w.on = map[string]func(){"getOrderList": func() { w.now = w.now.Add(2 * time.Minute) }}
+	p, err := s.BeginMall(t.Context(), mallRequest("dev-1"))
+	require.Error(t, err)
+	assert.Equal(t, purchase.Expired, p.State)
+	assert.Zero(t, w.buys)
+}
+
+// No notification of the other rail pays a purchase of the mall, and a service
+// without the mall rail leaves it alone.
+func TestTheRailsDoNotMix(t *testing.T) {
+	w := newMallWorld(t)
+	p, err := w.restart().BeginMall(t.Context(), mallRequest("dev-1"))
+	require.NoError(t, err)
+	other := newWorld(t)
+	other.inner, other.now = w.inner, w.now
+	vvchat := other.restart()
+	err = vvchat.Paid(t.Context(), callback.PaymentNotice{
+		AppID: p.AppID, OutTradeNo: p.ID, TradeNo: "T1", Amount: p.Amount, Status: callback.StatusPaid,
+	})
+	assert.Equal(t, core.CodeMismatch, core.CodeOf(err))
+	other.now = w.now.Add(time.Hour)
+	_, err = vvchat.Advance(t.Context(), p.ID)
+	assert.Equal(t, core.CodeInternal, core.CodeOf(err))
+	left, err := vvchat.Get(t.Context(), p.ID)
+	require.NoError(t, err)
+	assert.Equal(t, p, left)
 }

@@ -1,6 +1,7 @@
 package purchase_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,6 +34,10 @@ type mallWorld struct {
 	// late, if set, makes orders appear when it is called.
 	late func()
 	hold bool
+	// on is run once, before the read of that name.
+	on map[string]func()
+	// answers, if set, is the order that the answer to a purchase names.
+	answers string
 }
 
 type soldOrder struct {
@@ -71,6 +76,10 @@ func (w *mallWorld) unknown(what string) error {
 }
 
 func (w *mallWorld) read(what string, effect func() error) error {
+	if hook := w.on[what]; hook != nil {
+		delete(w.on, what)
+		hook()
+	}
 	return w.io(what, w.unknown(what), errPlatformClean, effect)
 }
 
@@ -127,7 +136,7 @@ func (w *mallWorld) BuyIncreaseServiceByWx(_ context.Context, _ mall.Caller, p m
 		effect()
 		prepay = mall.Prepay{TimeStamp: "1", NonceStr: "n", Package: "prepay_id=1", PaySign: "s"}
 		if w.named {
-			prepay.OrderID = id
+			prepay.OrderID = cmp.Or(w.answers, id)
 		}
 		return nil
 	})
