@@ -167,14 +167,10 @@ func (c *Client) SaveVoipAuthUser(ctx context.Context, caller Caller, deviceID, 
 // anything else. seeds: 003, "exchangeCode".
 func (c *Client) ExchangeCode(ctx context.Context, caller Caller, p ExchangeCodeParams) error {
 	op := opOf(OpExchangeCode)
-	if err := check.Struct(op, p); err != nil {
+	if err := p.check(op); err != nil {
 		return err
 	}
 	code := p.Code.Reveal()
-	if code == "" || utf8.RuneCountInString(code) > 128 || !utf8.ValidString(code) ||
-		strings.ContainsFunc(code, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
-		return core.Invalid(op, "code must be 1 to 128 characters without spaces")
-	}
 	raw, err := c.call(ctx, caller, OpExchangeCode, false, exchangeParams{p, code}, code)
 	if err != nil {
 		return err
@@ -183,6 +179,19 @@ func (c *Client) ExchangeCode(ctx context.Context, caller Caller, p ExchangeCode
 	// but a plain contradiction.
 	if done, err := boolean(compact(raw)); err == nil && !done && string(compact(raw)) != "null" {
 		return unknown(op, errors.New("the cloud answered with a success whose result is false: ask what became of it"))
+	}
+	return nil
+}
+
+// check checks all of p, the code included, which no validator is shown.
+func (p ExchangeCodeParams) check(op string) error {
+	if err := check.Struct(op, p); err != nil {
+		return err
+	}
+	code := p.Code.Reveal()
+	if code == "" || utf8.RuneCountInString(code) > 128 || !utf8.ValidString(code) ||
+		strings.ContainsFunc(code, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
+		return core.Invalid(op, "code must be 1 to 128 characters without spaces")
 	}
 	return nil
 }

@@ -17,6 +17,16 @@
 // [NewAction] posts them to a relay that the user runs, in the shape of Tuya's
 // own cloud functions.
 //
+// # A back end for a front end
+//
+// A mini program or a page must hold no credentials of the cloud, and the SDK
+// that it would call answers about any device. [NewRoutes] serves POST
+// /mall/{operation} in its place, with the SDK's own parameters and results:
+// [Authorize], which you write, tells who asks and whether the device is
+// theirs; what changes something is off until it is named; each user has a
+// limit. Buying is not among them: core/purchase begins a purchase and keeps
+// it.
+//
 // # What it guards
 //
 // A client makes one attempt and says what is known of a failure.
