@@ -31,6 +31,9 @@ type CloudConfig struct {
 	// WeChatApps are the mini programs; [TestWeChatApp] alone if there are
 	// none.
 	WeChatApps []WeChatApp
+	// Projects are the cloud projects that may call the OpenAPI;
+	// [TestProject] alone if there are none.
+	Projects []Project
 	// Clock is the time that the cloud lives in: when services end, codes
 	// and tokens expire, late effects happen. If it is nil it is one that
 	// stands still at the moment of creation. A program that people use
@@ -71,6 +74,13 @@ type CloudConfig struct {
 // of a redemption also CATALOG_MISMATCH, CODE_NOT_FOUND, CODE_USED and
 // CODE_EXPIRED. Those of a redemption are the fake's own: Tuya publishes none.
 //
+// Below /v1.0 it is Tuya's signed OpenAPI: GET /token and /token/{refresh_token},
+// POST /m/ecm/am/spu/list and /m/ecm/am/credential/list, and GET
+// /homes/{home_id}/devices. A request is signed by one of the Projects, is from
+// about now, is heard once, and shows a token that is good; what it is answered
+// otherwise is in [CloudReadings], and every code of the gateway can be had with
+// [FaultErrorCode].
+//
 // Below /wechat it answers as api.weixin.qq.com does: GET /cgi-bin/token and
 // POST /wxa/getsnticket, for the devices that have the VoIP capability.
 //
@@ -85,6 +95,7 @@ type Cloud struct {
 	host
 	readings   CloudReadings
 	operations map[string]operation // by action name
+	routes     []apiRoute           // of the OpenAPI
 	closing    sync.Once
 
 	mu       sync.Mutex
@@ -100,6 +111,7 @@ type Cloud struct {
 	tokens   map[string]*weChatToken
 	tickets  []SNTicket
 	byTicket map[string]int // places in tickets
+	gateway  gateway
 	secrets  secrets
 }
 
@@ -117,10 +129,12 @@ func NewCloud(cfg CloudConfig) (*Cloud, error) {
 		ids:      newIDs(cfg.Seed),
 		tokens:   map[string]*weChatToken{},
 		byTicket: map[string]int{},
+		gateway:  newGateway(),
 		secrets:  newSecrets(),
 	}
 	c.secrets.others = c.maskIssued
-	c.open(cfg.Clock, cfg.Keep, cfg.OnExchange, slices.Concat(tuyaCalls(), wechatCalls()))
+	c.open(cfg.Clock, cfg.Keep, cfg.OnExchange, slices.Concat(tuyaCalls(), openAPICalls(), wechatCalls()))
+	c.routes = c.apiRoutes()
 	c.Clock = c.clock
 	c.operations = map[string]operation{}
 	for _, op := range c.allOperations() {
@@ -170,8 +184,8 @@ func (c *Cloud) ActionURL() string { return c.URL + actionPath }
 // https://api.weixin.qq.com; its path alone with NoListen.
 func (c *Cloud) WeChatURL() string { return c.URL + weChatPath }
 
-// Handler returns the action relay at /action and the WeChat calls below
-// /wechat, for a program that listens by itself.
+// Handler returns the action relay at /action, the OpenAPI below /v1.0 and the
+// WeChat calls below /wechat, for a program that listens by itself.
 func (c *Cloud) Handler() http.Handler {
 	relay := face{
 		peer:   PeerTuya,
@@ -186,12 +200,21 @@ func (c *Cloud) Handler() http.Handler {
 		answer: c.weChat,
 		masked: c.masked,
 	}
+	openAPI := face{
+		peer:   PeerTuya,
+		broken: func(why string) reply { return c.denied(deny("1109", "%s", why)) },
+		answer: c.openAPI,
+		masked: c.maskedOpenAPI,
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.EscapedPath(), weChatPath+"/") {
+		switch path := r.URL.EscapedPath(); {
+		case strings.HasPrefix(path, weChatPath+"/"):
 			c.serve(w, r, weChat)
-			return
+		case versioned.MatchString(path):
+			c.serve(w, r, openAPI)
+		default:
+			c.serve(w, r, relay)
 		}
-		c.serve(w, r, relay)
 	})
 }
 
@@ -282,6 +305,11 @@ func (c *Cloud) admit(cfg CloudConfig) error {
 		c.apps = append(c.apps, a)
 		c.secrets.addKey(a.Secret)
 	}
+	for _, p := range cfg.Projects {
+		if err := c.addProject(op, p); err != nil {
+			return err
+		}
+	}
 	for _, d := range cfg.Devices {
 		if _, err := c.AddDevice(d); err != nil {
 			return err
@@ -317,6 +345,9 @@ func (cfg CloudConfig) withDefaults() CloudConfig {
 	}
 	if len(cfg.WeChatApps) == 0 {
 		cfg.WeChatApps = []WeChatApp{TestWeChatApp()}
+	}
+	if len(cfg.Projects) == 0 {
+		cfg.Projects = []Project{TestProject()}
 	}
 	return cfg
 }

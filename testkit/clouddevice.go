@@ -84,11 +84,14 @@ type Device struct {
 	Commodities []Commodity
 	// Services are what it has.
 	Services []Service
+	// Facts are what the OpenAPI tells of it besides.
+	Facts DeviceFacts
 }
 
 // device is a Device while the cloud works on it.
 type device struct {
 	Device
+	facts    DeviceFacts     // Facts with what they lacked
 	authUser string          // whom saveVoipAuthUser named
 	auth     map[string]bool // what saveWXVoipAuth said, by user
 	consents map[string]bool // what users told WeChat, as far as they did
@@ -102,6 +105,7 @@ func (d *device) snapshot() Device {
 	for i := range s.Commodities {
 		s.Commodities[i] = s.Commodities[i].clone()
 	}
+	s.Facts = s.Facts.clone()
 	s.Services = slices.Clone(s.Services)
 	for i := range s.Services {
 		s.Services[i] = s.Services[i].clone()
@@ -195,8 +199,10 @@ func (c *Cloud) AddDevice(d Device) (Device, error) {
 		}
 	}
 	added := &device{Device: d, auth: map[string]bool{}, consents: map[string]bool{}}
+	added.facts = c.filled(d.Facts)
 	added.Device = added.snapshot() // nothing of it is the caller's any more
 	c.devices = append(c.devices, added)
+	c.secrets.addKey(added.facts.LocalKey)
 	return added.snapshot(), nil
 }
 

@@ -3,6 +3,7 @@ package testkit
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -34,7 +35,7 @@ func TestFaultsOfTheRelay(t *testing.T) {
 		{Fault{Kind: FaultRateLimited}, false, 200, `"code":1199,`},
 		{Fault{Kind: FaultTokenExpired}, false, 200, `"code":1010,"msg":"token is expired"`},
 		{Fault{Kind: FaultTokenInvalid}, false, 200, `"code":1011,`},
-		{Fault{Kind: FaultErrorCode, Code: "28841004"}, false, 200, `"code":28841004,"msg":"failed"`},
+		{Fault{Kind: FaultErrorCode, Code: "28841004"}, false, 200, `"code":28841004,"msg":"the quota of the trial`},
 		{Fault{Kind: FaultErrorCode, Code: "CODE_USED"}, false, 200, `"code":"CODE_USED"`},
 		{Fault{Kind: FaultLateEffect}, false, 504, "Gateway Timeout"},
 		{Fault{Kind: FaultGarbage}, false, 200, "<html>"},
@@ -77,7 +78,7 @@ func TestFaultsFindTheirCalls(t *testing.T) {
 			p := testPlatform(t, PlatformConfig{})
 			c := testCloud(t, CloudConfig{})
 			f := Fault{Kind: info.Kind, Call: call, Code: "1113"}
-			ofCloud := c.operations[string(call)].call == call || call == CallWeChatToken || call == CallGetSNTicket
+			ofCloud := c.operations[string(call)].call == call || slices.Contains(append(openAPICalls(), wechatCalls()...), call)
 			if ofCloud {
 				assert.NotPanics(t, func() { c.Inject(f) }, "%s %s", info.Kind, call)
 				assert.Panics(t, func() { p.Inject(f) }, "%s %s", info.Kind, call)

@@ -13,11 +13,12 @@ func (c *Cloud) masked(e Exchange) Exchange {
 	return c.secrets.masked(e)
 }
 
-// maskIssued masks WeChat's tokens and tickets, and exchange codes, wherever
+// maskIssued masks tokens and tickets, and exchange codes, wherever
 // they stand. It is called with the lock held.
 func (c *Cloud) maskIssued(text string) string {
 	text = maskIssued(text, weChatTokenLength, c.tokens)
 	text = maskIssued(text, ticketLength, c.byTicket)
+	text = c.gateway.maskIssued(text)
 	for _, k := range c.codes {
 		if len(k.Code) >= shortCode {
 			text = maskWord(text, k.Code, maskCode(k.Code), len(k.Code) >= longKey)

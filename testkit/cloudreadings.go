@@ -52,6 +52,16 @@ const (
 	OldTokensRefuse OldTokens = "refuse" // no good from then on
 )
 
+// SignedQuery is which text of the query a signature of the OpenAPI covers.
+type SignedQuery string
+
+// The texts of a query. They are the same as long as nothing in it is escaped.
+const (
+	SignedDecoded SignedQuery = "decoded" // without escapes, as both of Tuya's Go SDKs sign it
+	SignedRaw     SignedQuery = "raw"     // as it is sent
+	SignedEither  SignedQuery = "either"  // one or the other
+)
+
 // CloudReadings are the knobs of a [Cloud], one for each point on which Tuya's
 // page is silent, says two things, or shows one thing and lists another. The
 // zero value of each is the reading that imprest takes; a merchant who passes
@@ -80,6 +90,28 @@ type CloudReadings struct {
 	OmitTID bool
 	// StatusOK adds "status":"ok" to the envelope of a success.
 	StatusOK bool
+
+	// SignedQuery is which text of the query a signature of the OpenAPI
+	// covers; "" is [SignedDecoded].
+	SignedQuery SignedQuery
+	// OldSignature also accepts signatures of the algorithm for projects
+	// from before July 2021, which cover client_id, access_token and t
+	// alone; otherwise they are 1004.
+	OldSignature bool
+	// ClockSkew is how far the t of a call of the OpenAPI may be from the
+	// cloud's time, either way; beyond it is 1013. It is 5 minutes if it is
+	// 0, and without end if it is negative.
+	ClockSkew time.Duration
+	// RepeatNonce lets a project use a nonce again; otherwise a call whose
+	// nonce came before, within ClockSkew, is 1004: its signature is spent.
+	RepeatNonce bool
+	// OneToken ends a project's older tokens, and their refresh tokens, when
+	// it gets another: they are 1010, as reports tell. Otherwise each is
+	// good to its end.
+	OneToken bool
+	// AccessTokenLife is how long a token of the OpenAPI is good, in whole
+	// seconds; 2 hours if it is 0.
+	AccessTokenLife time.Duration
 
 	// PriceForm is how amounts are written; "" is [PriceObject].
 	PriceForm PriceForm
@@ -128,6 +160,15 @@ func (r CloudReadings) withDefaults() CloudReadings {
 	if r.Nothing == "" {
 		r.Nothing = NothingNull
 	}
+	if r.SignedQuery == "" {
+		r.SignedQuery = SignedDecoded
+	}
+	if r.ClockSkew == 0 {
+		r.ClockSkew = 5 * time.Minute
+	}
+	if r.AccessTokenLife <= 0 {
+		r.AccessTokenLife = 2 * time.Hour
+	}
 	if r.PriceForm == "" {
 		r.PriceForm = PriceObject
 	}
@@ -162,6 +203,8 @@ func (r CloudReadings) check(op string) error {
 		return core.Invalid(op, fmt.Sprintf("Readings.Nothing: %q is not known", r.Nothing))
 	case !slices.Contains([]PriceForm{PriceObject, PriceNumber, PriceText}, r.PriceForm):
 		return core.Invalid(op, fmt.Sprintf("Readings.PriceForm: %q is not known", r.PriceForm))
+	case !slices.Contains([]SignedQuery{SignedDecoded, SignedRaw, SignedEither}, r.SignedQuery):
+		return core.Invalid(op, fmt.Sprintf("Readings.SignedQuery: %q is not known", r.SignedQuery))
 	case !slices.Contains([]OldTokens{OldTokensGrace, OldTokensGood, OldTokensRefuse}, r.OldTokens):
 		return core.Invalid(op, fmt.Sprintf("Readings.OldTokens: %q is not known", r.OldTokens))
 	}

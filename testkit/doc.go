@@ -60,10 +60,15 @@
 // sees another's devices; a code is good once. What the page leaves open is in
 // [CloudReadings].
 //
+// The signed OpenAPI, which is published, is the cloud's too: a client is
+// pointed at [Cloud.OpenAPIURL] in the place of a data center, with the
+// credentials of [TestProject]. Signature, time, nonce and token are checked as
+// the documents have it, and [FaultErrorCode] brings any code of the gateway.
+//
 // # What it is apart from
 //
-// The signature is made and checked here with other means than core/sign has,
-// from the page alone: a fake that shared the library's code would share its
+// Signatures are made and checked here with other means than core/sign and
+// core/tuya have, from the pages alone: a fake that shared the library's code would share its
 // faults, and both would agree on something wrong. The package needs neither
 // package testing nor an assertion library ([TB] is all it asks for), so a
 // program can serve a fake platform too: see [PlatformConfig] NoListen, and

@@ -2,6 +2,8 @@ package testkit_test
 
 import (
 	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -130,4 +132,52 @@ func ExampleCloudConfig() {
 	codes := cloud.NewCodes(testkit.CatalogVoIP, 3)
 	fmt.Println(len(codes), len(codes[0]), len(cloud.Devices()))
 	// Output: 3 16 1
+}
+
+// The OpenAPI wants a token first. Every call is signed over the project's
+// client_id, the time, the method, the hash of the body, and the path.
+func ExampleCloud_OpenAPIURL() {
+	cloud, err := testkit.NewCloud(testkit.CloudConfig{Clock: testkit.NewClock(time.Unix(1_700_000_000, 0))})
+	if err != nil {
+		panic(err)
+	}
+	defer cloud.Close()
+
+	project := testkit.TestProject()
+	t := fmt.Sprint(cloud.Clock.Now().UnixMilli())
+	mac := hmac.New(sha256.New, []byte(project.Secret.Reveal()))
+	fmt.Fprintf(mac, "%s%sGET\n%x\n\n/v1.0/token?grant_type=1", project.ClientID, t, sha256.Sum256(nil))
+
+	req, err := http.NewRequest(http.MethodGet, cloud.OpenAPIURL()+"/v1.0/token?grant_type=1", nil)
+	if err != nil {
+		panic(err)
+	}
+	for name, value := range map[string]string{
+		"client_id": project.ClientID, "t": t, "sign_method": "HMAC-SHA256", "sign": fmt.Sprintf("%X", mac.Sum(nil)),
+	} {
+		req.Header.Set(name, value)
+	}
+	for range 2 {
+		resp, err := cloud.Client().Do(req)
+		if err != nil {
+			panic(err)
+		}
+		var told struct {
+			envelope
+			Result struct {
+				ExpireTime int `json:"expire_time"`
+			} `json:"result"`
+			Msg string `json:"msg"`
+		}
+		err = json.NewDecoder(resp.Body).Decode(&told)
+		resp.Body.Close()
+		if err != nil {
+			panic(err)
+		}
+		fmt.Printf("%v %d %q\n", told.Success, told.Result.ExpireTime, told.Msg)
+		cloud.Clock.Advance(6 * time.Minute) // the t of the request is too old now
+	}
+	// Output:
+	// true 7200 ""
+	// false 0 "request time is invalid: t is more than 5m0s from the time of the cloud"
 }

@@ -53,14 +53,15 @@ type Exchange struct {
 	Err string
 	// AppID, OutTradeNo, OutOrderNo, UserID and DeviceID say what it was
 	// about, as far as that is known: the first three of VVChat, the last
-	// two of Tuya, and AppID of WeChat as well.
+	// two of Tuya, and AppID of WeChat as well. Of the OpenAPI AppID is the
+	// client_id.
 	AppID      string
 	OutTradeNo string
 	OutOrderNo string
 	UserID     string
 	DeviceID   string
 	// Canonical is the text that the request's sign stands for, with the
-	// app_key masked; "" if it is not signed.
+	// app_key or the tokens masked; "" if it is not signed.
 	Canonical string
 	// Faults are those that struck it.
 	Faults []FaultKind
@@ -104,7 +105,7 @@ func maskQuery(raw string) string {
 	for i, part := range parts {
 		name, _, _ := strings.Cut(part, "=")
 		plain, err := url.QueryUnescape(name)
-		if err != nil || slices.Contains([]string{"app_key", "token", "secret", "access_token"}, plain) {
+		if err != nil || slices.Contains([]string{"app_key", "token", "secret", "access_token", "refresh_token"}, plain) {
 			parts[i] = name + "=" + mask
 		}
 	}
@@ -119,7 +120,7 @@ func maskHeader(h core.Header) core.Header {
 	h = slices.Clone(h)
 	for i := range h {
 		for _, part := range []string{"authorization", "token", "secret", "key", "cookie"} {
-			if strings.Contains(strings.ToLower(h[i].Name), part) {
+			if name := strings.ToLower(h[i].Name); name == "sign" || strings.Contains(name, part) {
 				h[i].Value = mask
 			}
 		}

@@ -160,7 +160,9 @@ type FaultInfo struct {
 
 // Faults returns all faults: the one place that a command line prints from.
 func Faults() []FaultInfo {
-	tuya, cloud := tuyaCalls(), slices.Concat(tuyaCalls(), wechatCalls())
+	tuya := slices.Concat(tuyaCalls(), openAPICalls())
+	cloud := slices.Concat(tuya, wechatCalls())
+	shown := slices.Concat([]Call{CallUserInfo, CallSendMsg, CallRobotCommand, CallGetSNTicket, CallOpenAPIRefresh}, tuyaCalls(), openAPIBusinessCalls())
 	requests := slices.Concat(vvchatCalls(), cloud)
 	order, query := []Call{CallUnifiedOrder}, []Call{CallQuery}
 	payments, notices := []Call{CallNotification}, []Call{CallNotification, CallPayoutNotification}
@@ -170,7 +172,7 @@ func Faults() []FaultInfo {
 		{FaultAnswerLost, requests, "the call has its effect, then the connection is cut", false},
 		{FaultError500, requests, "answered HTTP 500 before the call has an effect", false},
 		{FaultError500After, requests, "the call has its effect and is answered HTTP 500", false},
-		{FaultRefused, requests, "refused for good, without an effect: 400 of VVChat, PERMISSION_DENIED of Tuya, 48001 of WeChat", false},
+		{FaultRefused, requests, "refused for good, without an effect: 400 of VVChat, PERMISSION_DENIED of Tuya, 1106 of its OpenAPI where no page says otherwise, 48001 of WeChat", false},
 		{FaultGarbage, requests, "answered 200 with a page of HTML, as a broken proxy does, without an effect", false},
 		{FaultRefusedPlain, requests, "refused with HTTP 400 and a text that is no JSON, without an effect", false},
 		{FaultTooMany, requests, "answered HTTP 429, without an effect", false},
@@ -194,8 +196,8 @@ func Faults() []FaultInfo {
 		{FaultDurationExpiry, []Call{CallToken}, "expire_in is a duration in seconds, as the robot's is", false},
 		{FaultOtherUser, []Call{CallUserInfo}, "the profile is another user's", false},
 
-		{FaultTokenExpired, append([]Call{CallUserInfo, CallSendMsg, CallRobotCommand, CallGetSNTicket}, tuya...), "the token has expired before its time (of a robot for ever; 1010 of Tuya; 42001 of WeChat, for that token for ever)", false},
-		{FaultTokenInvalid, append([]Call{CallUserInfo, CallSendMsg, CallRobotCommand, CallGetSNTicket}, tuya...), "the token is not good any more (of a robot for ever; 1011 of Tuya; 40001 of WeChat, for that token for ever)", false},
+		{FaultTokenExpired, shown, "the token has expired before its time (of a robot for ever; 1010 of Tuya, of the OpenAPI for that token for ever; 42001 of WeChat, for that token for ever)", false},
+		{FaultTokenInvalid, shown, "the token is not good any more (of a robot for ever; 1011 of Tuya, of the OpenAPI for that token for ever; 40001 of WeChat, for that token for ever)", false},
 
 		{FaultSystemError, cloud, "HTTP 200 with the system's error (500 of Tuya, -1 of WeChat), without an effect", false},
 		{FaultSystemErrorAfter, cloud, "the call has its effect and is answered HTTP 200 with the system's error", false},

@@ -27,7 +27,7 @@ type secrets struct {
 }
 
 func newSecrets() secrets {
-	const names = `(?:app_key|token|access_token|secret|sn_ticket)`
+	const names = `(?:app_key|token|access_token|refresh_token|secret|sn_ticket|local_key)`
 	return secrets{
 		tokens:  map[string]grant{},
 		inJSON:  regexp.MustCompile(`(?i)("` + names + `"\s*:\s*)("(?:[^"\\]|\\.)*"?|[^\s,}]+)`),
