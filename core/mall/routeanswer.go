@@ -104,7 +104,9 @@ func (h *frontEnd) failureOf(err error, name string, op operation, caller Caller
 	case code == core.CodeNotFound:
 		f = failure{status: http.StatusNotFound, Code: "not_found", Message: nothingOf(err)}
 	case code == core.CodeInvalid:
-		f = *invalid("the operation does not take these parameters")
+		// They are well formed: it is what carries the operation that cannot
+		// take them.
+		f = failure{status: http.StatusUnprocessableEntity, Code: "invalid", Message: "this server cannot carry the operation with these parameters: its operator has the reason in the log"}
 	case code == core.CodeMismatch:
 		f = failure{status: http.StatusConflict, Code: "mismatch", Message: "the device is bound to another mini program"}
 	case code == core.CodeRefused && isRemote:
@@ -125,7 +127,7 @@ func (h *frontEnd) failureOf(err error, name string, op operation, caller Caller
 			f.Message = "nobody can say whether it was done: the same request may be sent again, since it sets a value"
 		}
 	}
-	if core.Retryable(err) && f.retryAfter == 0 {
+	if core.Retryable(err) {
 		f.retryAfter = retryLater
 	}
 	return f

@@ -20,7 +20,7 @@ func encodeResult(result any, secrets []string) (json.RawMessage, error) {
 	}
 	// A short secret would be found in texts that have nothing to do with it.
 	secrets = slices.DeleteFunc(slices.Clone(secrets), func(s string) bool { return len(s) < 8 })
-	clean, _, err := withoutSecrets(out.Bytes(), secrets, 0)
+	clean, _, err := withoutSecrets(out.Bytes(), secrets)
 	return clean, err
 }
 
@@ -37,13 +37,10 @@ func secretName(name string) bool {
 	return slices.ContainsFunc(secretEndings, func(ending string) bool { return strings.HasSuffix(name, ending) })
 }
 
-// maxNesting is how deep JSON in a string in JSON is looked into.
-const maxNesting = 4
-
 // withoutSecrets copies body, which is compact JSON, as it is but for members
 // with the name of a secret, which it leaves out, and texts that hold one of
 // secrets, in which it puts ***. It goes through it once, whatever its depth.
-func withoutSecrets(body []byte, secrets []string, nesting int) (clean json.RawMessage, changed bool, err error) {
+func withoutSecrets(body []byte, secrets []string) (clean json.RawMessage, changed bool, err error) {
 	type level struct{ object, key, more bool }
 	var out bytes.Buffer
 	stack := []level{{}}
@@ -87,7 +84,7 @@ func withoutSecrets(body []byte, secrets []string, nesting int) (clean json.RawM
 		}
 		top.key = top.object
 		if isText {
-			if safe, found := withoutSecretText(text, secrets, nesting); found {
+			if safe, found := withoutSecretText(text, secrets); found {
 				raw, changed = quote(safe), true
 			}
 		}
@@ -99,16 +96,17 @@ func withoutSecrets(body []byte, secrets []string, nesting int) (clean json.RawM
 }
 
 // withoutSecretText does the same for a text, which may itself be JSON: the
-// cloud has such members.
-func withoutSecretText(text string, secrets []string, nesting int) (clean string, changed bool) {
+// cloud has such members. JSON in JSON ends soon, since every step doubles its
+// backslashes.
+func withoutSecretText(text string, secrets []string) (clean string, changed bool) {
 	for _, secret := range secrets {
 		if strings.Contains(text, secret) {
 			text, changed = strings.ReplaceAll(text, secret, "***"), true
 		}
 	}
 	inner := strings.TrimSpace(text)
-	if nesting < maxNesting && len(inner) > 0 && (inner[0] == '{' || inner[0] == '[') {
-		if safe, found, err := withoutSecrets(compact([]byte(inner)), secrets, nesting+1); err == nil && found {
+	if len(inner) > 0 && (inner[0] == '{' || inner[0] == '[') {
+		if safe, found, err := withoutSecrets(compact([]byte(inner)), secrets); err == nil && found {
 			return string(safe), true
 		}
 	}

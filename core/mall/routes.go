@@ -71,6 +71,11 @@ type RoutesConfig struct {
 	// served: [OpSaveWXVoipAuth], [OpSaveVoipAuthUser], [OpExchangeCode]. nil
 	// is none. [OpBuyIncreaseServiceByWx] cannot be named: a purchase is
 	// begun with POST /purchases, where it is kept and followed up.
+	//
+	// exchangeCode lets a user add a service to a device behind the back of
+	// core/purchase, which takes a service that was added for the proof of
+	// its own deliveries. Where it delivers to devices too, leave exchangeCode
+	// off, or let Authorize refuse it for a device with an open purchase.
 	Writing []string
 	// ExchangeRefusals tells which refusals of exchangeCode are about the
 	// code; the zero value is the defaults.
@@ -134,6 +139,7 @@ type RoutesConfig struct {
 //	413  too_large          the body
 //	415  unsupported        the body is not application/json
 //	422  refused            the cloud refuses the parameters
+//	422  invalid            what carries the operation to the cloud cannot take them
 //	429  too_many           RoutesConfig.Limit
 //	502  unknown            nobody can say whether it was done: ask, do not repeat
 //	502  refused            the cloud refuses the merchant (credentials, plan), not the user

@@ -91,7 +91,7 @@ func TestWhatTheCloudSays(t *testing.T) {
 		{read, failed(core.CodeMalformed, false), 502, "unknown", "", false},
 		{read, failed(core.CodeBusy, false), 503, "busy", "", true},
 		{read, failed(core.CodeMismatch, false), 409, "mismatch", "", false},
-		{read, failed(core.CodeInvalid, false), 400, "invalid", "", false},
+		{read, failed(core.CodeInvalid, false), 422, "invalid", "", false},
 		{read, failed(core.CodeRefused, false), 409, "refused", "", false},
 		{read, errors.New("words of the cloud"), 503, "internal", "", false},
 		{save, remote("DEVICE_NOT_FOUND"), 404, "not_found", mall.ClassRefused, false},
@@ -150,6 +150,8 @@ func TestTheRefusalsOfOnesOwnCloud(t *testing.T) {
 	s.ops.err = remote("77")
 	resp := s.ask(t, mall.OpExchangeCode, routed[mall.OpExchangeCode].body)
 	assert.Equal(t, "code_used", readAnswer(t, resp).Error.Code)
+	resp = s.ask(t, mall.OpGetDeviceList, `"1"`)
+	assert.Equal(t, "refused", readAnswer(t, resp).Error.Code, "no other operation has a code that could be used")
 }
 
 func TestPanicsAreAnswered(t *testing.T) {
@@ -188,7 +190,7 @@ func TestPanicsAreAnswered(t *testing.T) {
 // What the cloud adds to a result is passed on as it came, but for keys.
 func TestNoKeyReachesAFrontEnd(t *testing.T) {
 	const planted = "PLANTED"
-	kept := `"online":true,"n":12345678901234567890.10,"text":"<é\u00e9> \"{\" [","list":[1,[],{}, {"a":null}],"json":"{\"a\": 1}","ip":"10.0.0.1"`
+	kept := `"online":true,"kind":"password","token_kinds":["token"],"n":12345678901234567890.10,"text":"<é\u00e9> \"{\" [","list":[1,[],{}, {"a":null}],"json":"{\"a\": 1}","ip":"10.0.0.1"`
 	secrets := `"local_key":"PLANTED1","localKey":"PLANTED2","x":{"access_token":"PLANTED3","deep":[{"Refresh-Token":"PLANTED4","kept":[{"session_key":"PLANTED5"},2]}]},` +
 		`"clientSecret":{"a":["PLANTED6",{"b":"PLANTED6"}]},"sec_key":["PLANTED7"],"password":"PLANTED8","ext":"{\"local_key\":\"PLANTED9\",\"devId\":\"d\",\"in\":\"[{\\\"token\\\":\\\"PLANTED10\\\",\\\"y\\\":1}]\"}"`
 	s := openShop(t)
