@@ -19,7 +19,8 @@ type Caller struct {
 
 // Transport carries an operation to the cloud. None of the paths is published
 // (see the package comment), so which one it is, is for the user to pick:
-// [NewAction], or one's own.
+// [NewAction], [NewOpenAPI] for what has a published relative, [NewMixed] for
+// both, or one's own.
 //
 // Call follows these rules:
 //

@@ -69,7 +69,7 @@ type Client struct {
 // New checks cfg and returns a Client. It calls nobody.
 func New(cfg Config) (*Client, error) {
 	if cfg.Transport == nil {
-		return nil, core.Invalid("mall.New", "transport must be given: NewAction makes one")
+		return nil, core.Invalid("mall.New", "transport must be given: NewAction or NewOpenAPI makes one")
 	}
 	return &Client{transport: cfg.Transport}, nil
 }

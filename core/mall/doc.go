@@ -13,9 +13,19 @@
 // over all of them: [Client.Orders], [Client.Subscriptions]. CONFORMANCE.md has
 // all 16 functions, each with its Go name and its tests.
 //
+// # Transports
+//
 // Tuya publishes no HTTP address for these functions, so none is built in.
-// [NewAction] posts them to a relay that the user runs, in the shape of Tuya's
-// own cloud functions.
+//
+//   - [NewAction], for most cases: posts all of them to a relay that the user
+//     runs, in the shape of Tuya's own cloud functions.
+//   - [NewOpenAPI]: Tuya's signed OpenAPI, with no relay between. It has
+//     relatives of getCommodityList, getDeviceList, getServiceListByDevice and
+//     getOrderList, which tell less than the functions and are asked as the
+//     project, whoever the [Caller] is: see [OpenAPI] before it is used. All
+//     other operations are [ErrNotPublished]. It also shows and closes single
+//     orders of a shop: [OpenAPI.PluginOrder], [OpenAPI.CloseOrder].
+//   - [NewMixed]: one for some operations, another for the rest.
 //
 // # A back end for a front end
 //

@@ -63,6 +63,18 @@ const (
 	TagAutomaticRenewal ServiceTag = "automaticRenewal"
 )
 
+// BindingObjectType is what a commodity of the OpenAPI is bound to
+// (bindingObjectType). Its own page lists no values: these are those of a
+// sibling package of Tuya's with the same field.
+type BindingObjectType int64
+
+// The values that the sibling package names.
+const (
+	BindingPID         BindingObjectType = 0
+	BindingMiniProgram BindingObjectType = 1
+	BindingApp         BindingObjectType = 2
+)
+
 // AuthTag is the state of a user's consent to VoIP calls in WeChat (auth_tag).
 // The page lost its list: these are WeChat's own values for the same thing.
 type AuthTag int64

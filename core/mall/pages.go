@@ -43,6 +43,7 @@ func walk[T json.Marshaler](operation string, first, size int, get func(pageNo i
 			yield(none, &core.Error{Op: opOf(operation), Code: core.CodeUnknown, Safe: true, Err: fmt.Errorf(format, args...)})
 		}
 		seen := map[string]bool{}
+		var skipped, got int64 // items before the first page, and since
 		for pageNo := first; ; pageNo++ {
 			if pageNo-first >= MaxPages {
 				fail("there are more than %d pages: begin again at pageNo %d, or ask for larger pages", MaxPages, pageNo)
@@ -79,7 +80,11 @@ func walk[T json.Marshaler](operation string, first, size int, get func(pageNo i
 				fail("page %d has nothing but what earlier pages had: read the list again", pageNo)
 				return
 			}
-			if page.last(int64(pageNo), int64(size)) {
+			if pageNo == first {
+				skipped = int64(first-1) * int64(min(size, len(page.items)))
+			}
+			got += int64(len(page.items))
+			if page.last(int64(pageNo), int64(size), skipped+got) {
 				return
 			}
 		}
@@ -99,18 +104,19 @@ func (l listing[T]) check(pageNo int64) error {
 	return nil
 }
 
-// last reports whether no page follows, as far as the cloud says. Where it says
-// nothing, an empty page will tell.
-func (l listing[T]) last(pageNo, asked int64) bool {
-	size := asked
-	if l.pageSize > 0 && l.pageSize < asked {
-		size = l.pageSize // the cloud has a limit of its own
-	}
+// last reports whether no page follows, as far as the cloud says; got is how
+// many items there were up to here. Where it says nothing, an empty page will
+// tell.
+func (l listing[T]) last(pageNo, asked, got int64) bool {
 	switch {
 	case l.pageCount > 0:
 		return pageNo >= l.pageCount
+	case l.totalRecord > 0 && l.pageSize > 0:
+		// The cloud may have a limit of its own.
+		return pageNo*min(l.pageSize, asked) >= l.totalRecord
 	case l.totalRecord > 0:
-		return pageNo*size >= l.totalRecord
+		// The same, and it does not say which.
+		return got >= l.totalRecord
 	}
 	return false
 }

@@ -112,6 +112,8 @@ func TestAllPages(t *testing.T) {
 		"a short page is not the end": {0, 2, []string{page("", "a"), page("", "b", "c")}, abc, []int{1, 2, 3}},
 		"a total ends them":           {0, 2, []string{page(`,"totalRecord":3`, "a", "b"), page(`,"totalRecord":3`, "c"), page("", "x")}, abc, []int{1, 2}},
 		"the cloud's smaller page":    {0, 0, []string{page(`,"totalRecord":3,"pageSize":2`, "a", "b"), page(`,"totalRecord":3,"pageSize":2`, "c"), page("", "x")}, abc, []int{1, 2}},
+		"a smaller page, and no word": {0, 0, []string{page(`,"totalRecord":3`, "a"), page(`,"totalRecord":3`, "b"), page(`,"totalRecord":3`, "c"), page("", "x")}, abc, []int{1, 2, 3}},
+		"the same from page 2":        {2, 0, []string{page("", "z"), page(`,"totalRecord":4`, "a"), page(`,"totalRecord":4`, "b"), page(`,"totalRecord":4`, "c"), page("", "x")}, abc, []int{2, 3, 4}},
 		"from a later page":           {2, 2, []string{page("", "z"), page(`,"totalRecord":5`, "a", "b"), page(`,"totalRecord":5`, "c")}, abc, []int{2, 3}},
 		"what slid onto a later page": {0, 2, []string{page("", "a", "b"), page("", "b", "c")}, abc, []int{1, 2, 3}},
 		"without ids":                 {0, 0, []string{page("", "", "a")}, []string{"", "a"}, []int{1, 2}},
