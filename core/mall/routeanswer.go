@@ -103,6 +103,8 @@ func (h *frontEnd) failureOf(err error, name string, op operation, caller Caller
 	switch code := core.CodeOf(err); {
 	case code == core.CodeNotFound:
 		f = failure{status: http.StatusNotFound, Code: "not_found", Message: nothingOf(err)}
+	case errors.Is(err, ErrNotPublished):
+		f = failure{status: http.StatusNotImplemented, Code: "not_published", Message: "what this server carries operations with cannot carry " + name + ": it takes a relay, for Tuya publishes no call for it"}
 	case code == core.CodeInvalid:
 		// They are well formed: it is what carries the operation that cannot
 		// take them.

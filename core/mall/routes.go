@@ -43,7 +43,8 @@ type Call struct {
 
 // Authorize tells for whom a request is made, and whether this user may ask
 // this: only it can know whose a device is, since the cloud may well answer
-// about any device of the merchant's project. It is asked before every call,
+// about any device of the merchant's project ([OpenAPI] always does). It is
+// asked before every call,
 // and never with parameters that are not well formed.
 //
 // nil lets the call through, for the Caller that it returned. An error is
@@ -141,6 +142,7 @@ type RoutesConfig struct {
 //	422  refused            the cloud refuses the parameters
 //	422  invalid            what carries the operation to the cloud cannot take them
 //	429  too_many           RoutesConfig.Limit
+//	501  not_published      the transport has no call for it (an OpenAPI has four)
 //	502  unknown            nobody can say whether it was done: ask, do not repeat
 //	502  refused            the cloud refuses the merchant (credentials, plan), not the user
 //	503  busy, unreached, internal   nothing was done

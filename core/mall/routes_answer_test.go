@@ -94,6 +94,8 @@ func TestWhatTheCloudSays(t *testing.T) {
 		{read, failed(core.CodeInvalid, false), 422, "invalid", "", false},
 		{read, failed(core.CodeRefused, false), 409, "refused", "", false},
 		{read, errors.New("words of the cloud"), 503, "internal", "", false},
+		{read, &core.Error{Op: "mall.X", Code: core.CodeInvalid, Err: mall.ErrNotPublished}, 501, "not_published", "", false},
+		{save, &core.Error{Op: "mall.X", Code: core.CodeInvalid, Err: mall.ErrNotPublished}, 501, "not_published", "", false},
 		{save, remote("DEVICE_NOT_FOUND"), 404, "not_found", mall.ClassRefused, false},
 		{save, failed(core.CodeUnknown, true), 502, "unknown", "", true},
 		{save, failed(core.CodeUnknown, false), 502, "unknown", "", false},
