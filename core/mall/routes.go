@@ -44,8 +44,7 @@ type Call struct {
 // Authorize tells for whom a request is made, and whether this user may ask
 // this: only it can know whose a device is, since the cloud may well answer
 // about any device of the merchant's project ([OpenAPI] always does). It is
-// asked before every call,
-// and never with parameters that are not well formed.
+// asked before every call, and never with parameters that are not well formed.
 //
 // nil lets the call through, for the Caller that it returned. An error is
 // answered so, and its text is shown to nobody:
