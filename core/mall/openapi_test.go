@@ -140,7 +140,7 @@ func TestDevicesOverOpenAPI(t *testing.T) {
 	const key = "local-key-that-must-not-show"
 	client, _, o := overOpenAPI(t, map[string]string{homeDevices: success(`[{"id":"vdevo1","uuid":"uuid1","uid":"ay1alice","biz_type":18,"name":"bell","time_zone":"+08:00","ip":"192.0.2.1",
 		"local_key":"` + key + `","sub":false,"model":"m","create_time":1588925778,"status":[{"code":"switch","value":true,"localKey":"` + key + `"}],"owner_id":"123456","category":"sp",
-		"icon":"smart/icon/a.png","online":true,"lat":"30.30","types":"odd","deep":{"a":[{"Local-Key":{"x":"` + key + `"}}],"n":1.10}}]`)})
+		"icon":"smart/icon/a.png","online":true,"lat":"30.30","types":"odd","ext":"{\"a\": [1, {\"local_key\": \"` + key + `\", \"b\": 2}]}","note":"{ \"a\" :1}","deep":{"a":[{"Local-Key":{"x":"` + key + `"}}],"n":1.10}}]`)})
 	devices, err := client.GetDeviceList(t.Context(), alice, "123456")
 	require.NoError(t, err)
 	assert.Equal(t, []string{homeDevices}, o.calls())
@@ -148,7 +148,7 @@ func TestDevicesOverOpenAPI(t *testing.T) {
 	assert.Equal(t, []string{"vdevo1", "bell", "smart/icon/a.png"}, []string{devices[0].ID, devices[0].Name, devices[0].Icon})
 	assert.Nil(t, devices[0].Types)
 	assert.JSONEq(t, `{"id":"vdevo1","name":"bell","icon":"smart/icon/a.png","uuid":"uuid1","uid":"ay1alice","biz_type":18,"time_zone":"+08:00","ip":"192.0.2.1","sub":false,"model":"m",
-		"create_time":1588925778,"status":[{"code":"switch","value":true}],"owner_id":"123456","category":"sp","online":true,"lat":"30.30","openapi_types":"odd","deep":{"a":[{}],"n":1.1}}`, asJSON(t, devices[0]))
+		"create_time":1588925778,"status":[{"code":"switch","value":true}],"owner_id":"123456","category":"sp","online":true,"lat":"30.30","openapi_types":"odd","ext":"{\"a\":[1,{\"b\":2}]}","note":"{ \"a\" :1}","deep":{"a":[{}],"n":1.1}}`, asJSON(t, devices[0]))
 	assert.Equal(t, `{"a":[{}],"n":1.10}`, string(devices[0].Extra["deep"]), "the rest is as it came")
 	for _, odd := range []string{`[{"id":{"local_key":"` + key + `"}}]`, `{"local_key":"` + key + `"}`, `["` + key + `"]`, `"` + key + `"`} {
 		client, _, _ := overOpenAPI(t, map[string]string{homeDevices: success(odd)})

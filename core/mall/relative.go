@@ -103,8 +103,9 @@ func (o wireObject) move(name string, to wireObject, as string) {
 	}
 }
 
-// withoutLocalKey drops local_key, in any spelling and at any depth: whoever has
-// it controls the device.
+// withoutLocalKey drops local_key, in any spelling and at any depth, within
+// texts that hold JSON too: whoever has it controls the device. What holds none
+// stays to the letter.
 func withoutLocalKey(raw json.RawMessage) json.RawMessage {
 	raw = compact(raw)
 	switch raw[0] {
@@ -113,23 +114,42 @@ func withoutLocalKey(raw json.RawMessage) json.RawMessage {
 		if json.Unmarshal(raw, &object) != nil {
 			return nil
 		}
+		changed := false
 		for name, value := range object {
 			if strings.EqualFold(strings.NewReplacer("_", "", "-", "").Replace(name), "localkey") {
 				delete(object, name)
-				continue
+				changed = true
+			} else if without := withoutLocalKey(value); string(without) != string(compact(value)) {
+				object[name] = without
+				changed = true
 			}
-			object[name] = withoutLocalKey(value)
 		}
-		raw, _ = encode("", object) // what was read can be written
+		if changed {
+			raw, _ = encode("", object) // what was read can be written
+		}
 	case '[':
 		var list []json.RawMessage
 		if json.Unmarshal(raw, &list) != nil {
 			return nil
 		}
+		changed := false
 		for i, value := range list {
-			list[i] = withoutLocalKey(value)
+			if without := withoutLocalKey(value); string(without) != string(compact(value)) {
+				list[i] = without
+				changed = true
+			}
 		}
-		raw, _ = encode("", list)
+		if changed {
+			raw, _ = encode("", list)
+		}
+	case '"':
+		var text string
+		if json.Unmarshal(raw, &text) != nil || !strings.ContainsAny(text, `{["`) || !json.Valid([]byte(text)) {
+			return raw
+		}
+		if without := withoutLocalKey(json.RawMessage(text)); string(without) != string(compact([]byte(text))) {
+			return quote(string(without))
+		}
 	}
 	return raw
 }
