@@ -123,8 +123,10 @@ func TestCommoditiesOverOpenAPI(t *testing.T) {
 
 func TestCommoditiesOfManyCatalogs(t *testing.T) {
 	o, signer := startOpenAPI(t, map[string]string{spuList: success(`[{"commodityCode":"c1"}]`)})
-	transport, err := mall.NewOpenAPI(mall.OpenAPIConfig{Client: signer, BindingObjectCode: "app1", BindingObjectType: mall.BindingApp, CatalogCodes: []string{"A", "B"}})
+	catalogs := []string{"A", "B"}
+	transport, err := mall.NewOpenAPI(mall.OpenAPIConfig{Client: signer, BindingObjectCode: "app1", BindingObjectType: mall.BindingApp, CatalogCodes: catalogs})
 	require.NoError(t, err)
+	catalogs[0] = "C" // is too late
 	raw, err := transport.Call(t.Context(), alice, mall.OpGetCommodityList, map[string]string{"device_id": "d"})
 	require.NoError(t, err)
 	assert.JSONEq(t, `[{"commodityCode":"c1","catalogCode":"A"},{"commodityCode":"c1","catalogCode":"B"}]`, string(raw))
