@@ -185,6 +185,7 @@ func TestTheGatewayIsStrict(t *testing.T) {
 		"good, with a body":           {"POST", spuListPath, spuBody, nil, "", ""},
 		"lang":                        {"GET", home, "", set("lang", "zh"), "", ""},
 		"what the SDK sends too":      {"GET", home, "", set("Dev_lang", "golang"), "", ""},
+		"a token, to get a token":     {"GET", "/v1.0/token?grant_type=1", "", set("access_token", "x"), "", ""},
 		"no client_id":                {"GET", home, "", without("client_id"), "1105", "missing the header: client_id"},
 		"unknown client_id":           {"GET", home, "", set("client_id", "x"), "1005", ""},
 		"no sign":                     {"GET", home, "", without("sign"), "1105", "sign"},
@@ -238,12 +239,20 @@ func TestTheGatewayIsStrict(t *testing.T) {
 	}
 
 	// A header that two readers could read in two ways is refused.
-	req, err := http.NewRequestWithContext(t.Context(), "GET", c.OpenAPIURL()+home, nil)
-	require.NoError(t, err)
-	req.Header["client_id"] = []string{"a", "b"}
-	a, err := sendRequest(c, req)
-	require.NoError(t, err)
-	assert.Equal(t, "1109", a.code())
+	for name, header := range map[string]http.Header{
+		"client_id": {"client_id": {"a", "b"}},
+		"lang": {
+			"client_id": {k.project.ClientID}, "sign": {"x"}, "sign_method": {"HMAC-SHA256"}, "Signature-Headers": {"lang"}, "lang": {"zh", "en"},
+		},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), "GET", c.OpenAPIURL()+home, nil)
+		require.NoError(t, err)
+		req.Header = header
+		a, err := sendRequest(c, req)
+		require.NoError(t, err)
+		assert.Equal(t, "1109", a.code(), "%s: %s", name, a.body)
+		assert.Contains(t, a.Msg, name)
+	}
 }
 
 func TestHeadersAndQueriesThatAreSigned(t *testing.T) {
@@ -386,17 +395,19 @@ func TestTokensOfTheOpenAPI(t *testing.T) {
 	assert.Empty(t, code(), "a refresh does not end the older token")
 
 	k.withToken()
+	stranger.withToken()
 	assert.Positive(t, c.RevokeTokens(TestProject().ClientID))
 	assert.Zero(t, c.RevokeTokens(TestProject().ClientID))
 	assert.Equal(t, "1012", code())
-	stranger.withToken()
 	assert.True(t, stranger.get(home).Success, "the others' stay")
 
 	cfg.Readings = CloudReadings{OneToken: true, AccessTokenLife: time.Minute}
 	c = testCloud(t, cfg)
 	k = newCaller(t, c)
+	stranger = (&caller{t: t, c: c, project: other}).withToken()
 	first, refresh = k.getToken()
 	second, _ = k.getToken()
+	assert.True(t, stranger.get(home).Success, "another project's stays")
 	k.token = first
 	assert.Equal(t, "1010", code())
 	assert.Equal(t, "1010", k.get("/v1.0/token/"+refresh).code())
@@ -437,15 +448,20 @@ func TestTokensThatAreAdded(t *testing.T) {
 // A token that a user's login gave shows what is his.
 func TestTokensOfOneUser(t *testing.T) {
 	ming, hong := TestCloudUser(), CloudUser{ID: "hong"}
+	other := Project{ClientID: "another-project", Secret: core.NewSecret("the-secret-of-another"), Users: []string{"hong"}}
 	c := testCloud(t, CloudConfig{
-		Users: []CloudUser{ming, hong},
-		Homes: []Home{{ID: "1", OwnerID: ming.ID}, {ID: "2", OwnerID: hong.ID}, {ID: "3", OwnerID: hong.ID, Members: []string{ming.ID}}},
+		Projects: []Project{TestProject(), other},
+		Users:    []CloudUser{ming, hong},
+		Homes:    []Home{{ID: "1", OwnerID: ming.ID}, {ID: "2", OwnerID: hong.ID}, {ID: "3", OwnerID: hong.ID, Members: []string{ming.ID}}},
 	})
 	id := TestProject().ClientID
 	assert.Empty(t, c.NewLoginCode("x", ming.ID))
 	assert.Empty(t, c.NewLoginCode(id, "x"))
+	assert.Empty(t, c.NewLoginCode(other.ClientID, ming.ID), "the project has nothing to do with him")
 	k := newCaller(t, c)
 	code := c.NewLoginCode(id, ming.ID)
+	stranger := &caller{t: t, c: c, project: other}
+	assert.Equal(t, "1107", stranger.get("/v1.0/token?code="+code+"&grant_type=2").code())
 	a := k.get("/v1.0/token?code=" + code + "&grant_type=2")
 	require.True(t, a.Success, a.body)
 	assert.Equal(t, "1107", k.get("/v1.0/token?code="+code+"&grant_type=2").code(), "good once")
@@ -460,6 +476,7 @@ func TestTokensOfOneUser(t *testing.T) {
 	assert.Contains(t, string(a.Result), ming.ID, "a refresh keeps the user")
 
 	late := c.NewLoginCode(id, ming.ID)
+	k.get("/v1.0/homes/" + late + "/devices")
 	c.Clock.Advance(10 * time.Minute)
 	assert.Equal(t, "1107", k.get("/v1.0/token?code="+late+"&grant_type=2").code())
 	for _, e := range c.Requests() {

@@ -43,6 +43,7 @@ func TestSPUList(t *testing.T) {
 		assert.Contains(t, a.Msg, x.msg, x.input)
 	}
 	assert.Equal(t, "INPUT_INVALID", k.post(spuListPath, `{}`).code())
+	assert.Equal(t, "1109", k.post(spuListPath, `{"catalogCode":"VOIP",`+spuBody[1:]).code())
 
 	a = k.post(spuListPath, `{"input":{"bindingObjectCode":"x","bindingObjectType":1,"catalogCode":"CLOUD_STORAGE","needSkuList":true}}`)
 	assert.Contains(t, a.body, `"skuList":[{"commodityCode":"imprest-storage","skuCode":"imprest-storage-7d","skuName":"7 天滚动存储","priceList":[`+
