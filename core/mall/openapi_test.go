@@ -386,3 +386,48 @@ func TestOpenAPIConfigurationIsChecked(t *testing.T) {
 	}
 	assert.Empty(t, o.calls())
 }
+
+// answered is a data center that answers every call with one text.
+type answered string
+
+func (a answered) RoundTrip(r *http.Request) (*http.Response, error) {
+	text := string(a)
+	if r.URL.Path == "/v1.0/token" {
+		text = success(`{"access_token":"a","expire_time":7200}`)
+	}
+	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(text)), Request: r}, nil
+}
+
+// Whatever surrounds a local_key, it reaches nobody; and whatever a data center
+// answers is a result or an error that may be repeated.
+func FuzzDevicesOverOpenAPI(f *testing.F) {
+	f.Add("deep", `[{"a":1}]`, "local_key", true)
+	f.Add("id", `"x"`, "LocalKey", false)
+	f.Add("types", `{"local_key":{}}`, "local-key", true)
+	f.Fuzz(func(t *testing.T, name, beside, spelling string, inText bool) {
+		const key = "KEY-that-must-not-show"
+		if strings.Contains(name+beside, key) || !strings.EqualFold(strings.NewReplacer("_", "", "-", "").Replace(spelling), "localkey") {
+			t.Skip()
+		}
+		var inner any = map[string]any{spelling: []string{key}, "beside": beside}
+		if inText {
+			inner = asJSON(t, inner)
+		}
+		result := asJSON(t, []any{map[string]any{name: []any{inner}, "raw": beside}})
+		for _, result := range []string{result, beside} {
+			signer, err := tuya.New(tuya.Config{ClientID: "project1", Secret: core.NewSecret(accessSecret), BaseURL: "http://127.0.0.1:1", HTTPClient: &http.Client{Transport: answered(success(result))}})
+			require.NoError(t, err)
+			transport, err := mall.NewOpenAPI(mall.OpenAPIConfig{Client: signer})
+			require.NoError(t, err)
+			client, err := mall.New(mall.Config{Transport: transport})
+			require.NoError(t, err)
+			devices, err := client.GetDeviceList(t.Context(), alice, "123456")
+			if err != nil {
+				require.NotEqual(t, core.CodeInternal, core.CodeOf(err))
+				require.NotContains(t, err.Error(), key)
+				continue
+			}
+			require.NotContains(t, asJSON(t, devices), key)
+		}
+	})
+}
