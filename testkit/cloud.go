@@ -1,6 +1,7 @@
 package testkit
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -28,6 +29,9 @@ type CloudConfig struct {
 	// ExchangeCodes are the codes that can be redeemed;
 	// [TestExchangeCodes] if the list is nil, none if it is empty.
 	ExchangeCodes []ExchangeCode
+	// Introductions introduce kinds of service, by categoryCode;
+	// [TestIntroductions] if the map is nil.
+	Introductions map[string]Introduction
 	// WeChatApps are the mini programs; [TestWeChatApp] alone if there are
 	// none.
 	WeChatApps []WeChatApp
@@ -72,7 +76,12 @@ type CloudConfig struct {
 // Tuya's gateway for whatever is wrong with the request, and a text for what is
 // wrong with its matter: DEVICE_NOT_FOUND, PERMISSION_DENIED, MALL_NOT_FOUND;
 // of a redemption also CATALOG_MISMATCH, CODE_NOT_FOUND, CODE_USED and
-// CODE_EXPIRED. Those of a redemption are the fake's own: Tuya publishes none.
+// CODE_EXPIRED; of a purchase also SKU_NOT_FOUND. Those of a redemption and of a
+// purchase are the fake's own: Tuya publishes none.
+//
+// buyIncreaseServiceByWx makes a [MallOrder] and answers a [WXPayment];
+// [Cloud.RequestPayment] or [Cloud.PayMallOrder] is the user who pays it, and
+// [Cloud.MoveMallOrder] takes it through all its statuses.
 //
 // Below /v1.0 it is Tuya's signed OpenAPI: GET /token and /token/{refresh_token},
 // POST /m/ecm/am/spu/list and /m/ecm/am/credential/list, and GET
@@ -107,12 +116,16 @@ type Cloud struct {
 	devices  []*device
 	catalogs []Catalog
 	codes    []*ExchangeCode
-	apps     []WeChatApp
-	tokens   map[string]*weChatToken
-	tickets  []SNTicket
-	byTicket map[string]int // places in tickets
-	gateway  gateway
-	secrets  secrets
+	orders   []*MallOrder
+	// subscriptions are those that paid orders began.
+	subscriptions []*MallSubscription
+	introductions map[string]Introduction
+	apps          []WeChatApp
+	tokens        map[string]*weChatToken
+	tickets       []SNTicket
+	byTicket      map[string]int // places in tickets
+	gateway       gateway
+	secrets       secrets
 }
 
 // The paths of a cloud, below its URL.
@@ -143,6 +156,9 @@ func NewCloud(cfg CloudConfig) (*Cloud, error) {
 			name = other
 		}
 		c.operations[name] = op
+	}
+	if c.introductions = maps.Clone(cfg.Introductions); c.introductions == nil {
+		c.introductions = TestIntroductions()
 	}
 	if err := c.admit(cfg.withDefaults()); err != nil {
 		return nil, err

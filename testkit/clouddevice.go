@@ -75,6 +75,8 @@ type Device struct {
 	// SN is the serial number that WeChat knows it by; UUID if it is empty,
 	// which Tuya's page does not say and its examples suggest.
 	SN string
+	// LocationName is the room that it is in, as its people call it.
+	LocationName string
 	// Types are the kinds of services that it can have, such as [TypeVoIP].
 	Types []int
 	// Capabilities are its advanced capabilities by their code, such as

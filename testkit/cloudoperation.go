@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"net/http"
 	"slices"
 	"strconv"
@@ -21,12 +22,23 @@ type operation struct {
 	act func(*asked) (result any, _ *denial)
 }
 
-// param is one parameter of an operation. All are required.
+// param is one parameter of an operation: a text, if nothing says otherwise, and
+// required.
 type param struct {
 	name string
-	// allowed are the values of an integer; a text has none.
+	// allowed are the values of an integer.
 	allowed []int64
+	// most makes it an integer of 1 to most.
+	most int64
+	// isList makes it a list of texts.
+	isList bool
+	// optional lets it be left out, and a text be empty.
+	optional bool
 }
+
+// maxPage is the largest page of a list. The page has no limit: this is the
+// fake's.
+const maxPage = 100
 
 func (c *Cloud) allOperations() []operation {
 	device := param{name: "device_id"}
@@ -38,6 +50,13 @@ func (c *Cloud) allOperations() []operation {
 		{CallGetVoipAuthUser, []param{device}, c.getVoipAuthUser},
 		{CallSaveWXVoipAuth, []param{device, {name: "auth_tag", allowed: []int64{0, 1}}}, c.saveWXVoipAuth},
 		{CallSaveVoipAuthUser, []param{device, {name: "user_id"}}, c.saveVoipAuthUser},
+		{CallGetOrderList, []param{{name: "mallCode"}, {name: "siteCode"}, {name: "searchKey", optional: true}, {name: "orderStatusList", isList: true, optional: true}, {name: "pageNo", most: math.MaxInt32}, {name: "pageSize", most: maxPage}}, c.getOrderList},
+		{CallGetSubscriptionOrderList, []param{{name: "mallCode"}, {name: "siteCode"}, {name: "pageNo", most: math.MaxInt32}, {name: "pageSize", most: maxPage}}, c.getSubscriptionOrderList},
+		{CallBuyIncreaseServiceByWx, []param{device, {name: "mallCode"}, {name: "siteCode"}, {name: "currency"}, {name: "skuCode"}, {name: "optionType"}, {name: "optionNo"}, {name: "homeId"}, {name: "openId"}, {name: "name"}, {name: "uuid"}, {name: "wxAppId"}}, c.buyIncreaseServiceByWx},
+		{CallGetDeviceAddValueType, []param{device}, c.getDeviceAddValueType},
+		{CallGetDeviceList, []param{{name: "owner_id"}}, c.getDeviceList},
+		{CallGetServiceIntroduction, []param{{name: "categoryCode"}}, c.getServiceIntroduction},
+		{CallGetDeviceWXUserInfo, []param{{name: "app_id"}}, c.getDeviceWXUserInfo},
 		{CallExchangeCode, []param{device, {name: "catalog_code"}, {name: "homeId"}, {name: "code"}, {name: "name"}, {name: "uuid"}}, c.exchangeCode},
 	}
 }
@@ -54,6 +73,11 @@ type asked struct {
 func (a *asked) text(name string) string {
 	s, _ := a.values[name].(string)
 	return s
+}
+
+func (a *asked) texts(name string) []string {
+	list, _ := a.values[name].([]string)
+	return list
 }
 
 func (a *asked) number(name string) int64 {
@@ -109,31 +133,19 @@ func (c *Cloud) caller(userID, accessToken string) (CloudUser, *denial) {
 func (c *Cloud) readParams(a *asked, params map[string]json.RawMessage) *denial {
 	a.values = map[string]any{}
 	for _, p := range a.params {
-		raw, ok := params[p.name]
-		var value any
-		switch err := json.Unmarshal(raw, &value); {
-		case !ok, err == nil && value == nil:
-			return deny("1102", "%s", p.name)
-		case value == "":
-			return deny("1100", "%s", p.name)
+		value, denied := p.read(params)
+		if denied != nil {
+			return denied
 		}
-		if text, isText := value.(string); isText && p.allowed == nil {
-			a.values[p.name] = text
-			continue
-		}
-		n, err := strconv.ParseInt(string(raw), 10, 64)
-		switch {
-		case err != nil || p.allowed == nil:
-			return deny("1104", "%s", p.name)
-		case !slices.Contains(p.allowed, n):
-			return deny("1101", "%s", p.name)
-		}
-		a.values[p.name] = n
+		a.values[p.name] = value
 	}
 	for _, name := range slices.Sorted(maps.Keys(params)) {
 		if _, known := a.values[name]; !known && !c.readings.ExtraParams {
 			return deny("1109", "%s: is no parameter of %s", name, a.call)
 		}
+	}
+	if _, about := a.values["device_id"]; !about {
+		return nil
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -149,6 +161,51 @@ func (c *Cloud) readParams(a *asked, params map[string]json.RawMessage) *denial 
 		return deny("1106", "the device is not the caller's")
 	}
 	return deny(denyPermission, "the device is not the caller's")
+}
+
+// read reads a parameter; nil is one that was left out.
+func (p param) read(params map[string]json.RawMessage) (any, *denial) {
+	raw, ok := params[p.name]
+	switch {
+	case (!ok || string(raw) == "null") && p.optional:
+		return nil, nil
+	case !ok || string(raw) == "null":
+		return nil, deny("1102", "%s", p.name)
+	case string(raw) == `""` && p.optional && !p.isList:
+		return "", nil
+	case string(raw) == `""`:
+		return nil, deny("1100", "%s", p.name)
+	}
+	if p.isList {
+		var list []any
+		if json.Unmarshal(raw, &list) != nil {
+			return nil, deny("1104", "%s", p.name)
+		}
+		texts := []string{}
+		for _, v := range list {
+			text, isText := v.(string)
+			if !isText {
+				return nil, deny("1104", "%s", p.name)
+			}
+			texts = append(texts, text)
+		}
+		return texts, nil
+	}
+	if p.allowed == nil && p.most == 0 {
+		var text string
+		if json.Unmarshal(raw, &text) != nil {
+			return nil, deny("1104", "%s", p.name)
+		}
+		return text, nil
+	}
+	n, err := strconv.ParseInt(string(raw), 10, 64)
+	switch {
+	case err != nil:
+		return nil, deny("1104", "%s", p.name)
+	case p.allowed != nil && !slices.Contains(p.allowed, n), p.most > 0 && (n < 1 || n > p.most):
+		return nil, deny("1101", "%s", p.name)
+	}
+	return n, nil
 }
 
 // perform carries an operation out, with the faults that are of Tuya alone.

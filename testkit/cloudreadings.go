@@ -135,6 +135,21 @@ type CloudReadings struct {
 	// AnyName accepts a redemption whose name is not the device's.
 	AnyName bool
 
+	// BuyResult is the result of buyIncreaseServiceByWx as JSON text; "" is
+	// what wx.requestPayment needs, with the orderId unless OmitOrderID.
+	BuyResult   string
+	OmitOrderID bool
+	// DeliverAfter is how long after its payment an order is delivered, by
+	// the clock; at once if it is 0, by [Cloud.MoveMallOrder] alone if it is
+	// negative.
+	DeliverAfter time.Duration
+	// TellTradeType tells the tradeType of orders, which is in the page's
+	// table and not in its example.
+	TellTradeType bool
+	// FirstOrder shows the first order of a subscription as the one behind
+	// it; otherwise it is the last.
+	FirstOrder bool
+
 	// AuthAnyDevice lets authorizations be saved for a device without the
 	// VoIP capability.
 	AuthAnyDevice bool

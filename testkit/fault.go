@@ -45,6 +45,14 @@ const (
 	CallSaveWXVoipAuth         Call = "saveWXVoipAuth"
 	CallSaveVoipAuthUser       Call = "saveVoipAuthUser"
 	CallExchangeCode           Call = "exchangeCode"
+
+	CallGetDeviceAddValueType    Call = "getDeviceAddValueType"
+	CallGetDeviceList            Call = "getDeviceList"
+	CallGetOrderList             Call = "getOrderList"
+	CallGetSubscriptionOrderList Call = "getSubscriptionOrderList"
+	CallGetServiceIntroduction   Call = "getServiceIntroduction"
+	CallGetDeviceWXUserInfo      Call = "getDeviceWXUserInfo"
+	CallBuyIncreaseServiceByWx   Call = "buyIncreaseServiceByWx"
 )
 
 // The calls of WeChat, which [Cloud] plays too.
@@ -61,6 +69,8 @@ func tuyaCalls() []Call {
 	return []Call{
 		CallGetCommodityList, CallGetAppMallInfo, CallGetDeviceCapability, CallGetServiceListByDevice,
 		CallGetVoipAuthUser, CallSaveWXVoipAuth, CallSaveVoipAuthUser, CallExchangeCode,
+		CallGetDeviceAddValueType, CallGetDeviceList, CallGetOrderList, CallGetSubscriptionOrderList,
+		CallGetServiceIntroduction, CallGetDeviceWXUserInfo, CallBuyIncreaseServiceByWx,
 	}
 }
 
@@ -123,6 +133,7 @@ const (
 	FaultRateLimited FaultKind = "rate-limited"
 	FaultLateEffect  FaultKind = "late-effect"
 	FaultNotSaved    FaultKind = "not-saved"
+	FaultPriceChange FaultKind = "price-change"
 
 	// Of notifications.
 
@@ -205,7 +216,8 @@ func Faults() []FaultInfo {
 
 		{FaultBusy, tuya, "1111, the system is busy, without an effect", false},
 		{FaultRateLimited, tuya, "1199, too many requests, without an effect", false},
-		{FaultLateEffect, []Call{CallExchangeCode, CallSaveWXVoipAuth, CallSaveVoipAuthUser}, "answered HTTP 504; the effect comes later by Delay on the clock (a minute if it is 0)", false},
+		{FaultPriceChange, []Call{CallBuyIncreaseServiceByWx}, "the price rises by 1 yuan just before the order is made, which costs the new one", false},
+		{FaultLateEffect, []Call{CallExchangeCode, CallBuyIncreaseServiceByWx, CallSaveWXVoipAuth, CallSaveVoipAuthUser}, "answered HTTP 504; the effect comes later by Delay on the clock (a minute if it is 0)", false},
 		{FaultNotSaved, []Call{CallSaveWXVoipAuth, CallSaveVoipAuthUser}, "answered false, which is to say not saved, without an effect", false},
 
 		{FaultDropCallback, notices, "the attempt is never sent", false},
