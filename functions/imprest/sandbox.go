@@ -36,6 +36,7 @@ func (p *program) sandboxCommand() *cli.Command {
 			&cli.StringSliceFlag{Name: "faults", Usage: "what shall go wrong: `NAME`s from the list below, comma-separated; help prints the list"},
 			&cli.Uint64Flag{Name: "seed", Usage: "`N` that makes a run repeatable: the same faults on the same requests, the same ids", HideDefault: true},
 			&cli.BoolFlag{Name: "once", Usage: "run one purchase without a browser, then end"},
+			&cli.StringFlag{Name: "rail", Usage: "what --once buys on: `RAIL` vvchat (an order of VVChat) or mall (an order of Tuya's mall, paid with WeChat)", DefaultText: "vvchat, or what the faults need"},
 			&cli.BoolFlag{Name: "verbose", Usage: "log what goes on underneath"},
 		},
 		CustomHelpTemplate: withSections(section{"EXAMPLES", `
@@ -43,24 +44,37 @@ imprest sandbox
 imprest sandbox --once
 imprest sandbox --once --faults duplicate,reorder,slow --seed 7
 imprest sandbox --once --faults cloud-permanent
+imprest sandbox --once --rail mall --faults token-expired
 imprest sandbox --journal sqlite:shop.db`},
-			section{"FAULTS", faultList()}),
+			section{"FAULTS", faultList()},
+			section{"FAULTS WITH --rail mall", faultListOnMall()}),
 		Action: p.sandbox,
 	}
 }
 
-// faultList is every fault of the sandbox with its line.
+// faultList is every fault of the VVChat rail with its line.
 func faultList() string {
+	return listFaults(func(f sandbox.FaultInfo) string { return f.About })
+}
+
+// faultListOnMall is every fault of the mall rail with its line.
+func faultListOnMall() string {
+	return listFaults(func(f sandbox.FaultInfo) string { return f.OnMall })
+}
+
+func listFaults(about func(sandbox.FaultInfo) string) string {
 	var rows [][2]string
 	for _, fault := range sandbox.FaultList() {
-		rows = append(rows, [2]string{fault.Name, fault.About})
+		if line := about(fault); line != "" {
+			rows = append(rows, [2]string{fault.Name, line})
+		}
 	}
 	return listed(rows)
 }
 
 func (p *program) sandbox(ctx context.Context, cmd *cli.Command) error {
 	if slices.Contains(cmd.StringSlice("faults"), "help") {
-		fmt.Fprint(p.stdout, faultList())
+		fmt.Fprintf(p.stdout, "%s\nwith --rail mall:\n\n%s", faultList(), faultListOnMall())
 		return nil
 	}
 	faults, err := faults(cmd.StringSlice("faults"))
@@ -89,6 +103,7 @@ func (p *program) sandbox(ctx context.Context, cmd *cli.Command) error {
 		CloudAddr:    cmd.String("cloud-addr"),
 		Journal:      cmd.String("journal"),
 		Faults:       faults,
+		Rail:         cmd.String("rail"),
 		Seed:         cmd.Uint64("seed"),
 		Once:         once,
 		Out:          p.stdout,

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -33,6 +34,10 @@ type Config struct {
 	Journal string
 	// Faults are names of [FaultList].
 	Faults []string
+	// Rail is what a run with Once buys on: [RailVVChat] or [RailMall]. "" is
+	// the one that Faults need, VVChat if both will do. Without Once both are
+	// served, and it must be "".
+	Rail string
 	// Seed makes a run repeatable: on a new journal the same seed puts the
 	// same faults on the same requests, and draws the same ids. 0 is a random
 	// one, which Run names.
@@ -48,8 +53,11 @@ type Config struct {
 // settle checks cfg and fills in what it leaves open.
 func (cfg *Config) settle() error {
 	const op = "sandbox.Run"
-	if err := checkFaults(cfg.Faults); err != nil {
+	if err := cfg.checkFaults(); err != nil {
 		return core.Invalid(op, "--faults: "+err.Error())
+	}
+	if err := cfg.chooseRail(); err != nil {
+		return core.Invalid(op, err.Error())
 	}
 	if cfg.Addr == "" {
 		cfg.Addr = defaultAddr
@@ -84,7 +92,8 @@ func (cfg *Config) settle() error {
 
 // checkFaults reports names that are none, and faults that no run can have
 // together.
-func checkFaults(names []string) error {
+func (cfg *Config) checkFaults() error {
+	names := cfg.Faults
 	var known []string
 	var chosen []fault
 	for _, f := range faults() {
@@ -104,5 +113,40 @@ func checkFaults(names []string) error {
 			return fmt.Errorf("there is no %.40q; there are %s", name, strings.Join(known, ", "))
 		}
 	}
+	return nil
+}
+
+// The rails that a purchase can run on.
+const (
+	// RailVVChat is an order of VVChat, delivered by exchange code.
+	RailVVChat = "vvchat"
+	// RailMall is an order of Tuya's mall, paid with WeChat.
+	RailMall = "mall"
+)
+
+// chooseRail settles Rail, and makes sure that every fault can happen there.
+func (cfg *Config) chooseRail() error {
+	switch {
+	case cfg.Rail != "" && cfg.Rail != RailVVChat && cfg.Rail != RailMall:
+		return fmt.Errorf("--rail: there is no %.40q; there are %s and %s", cfg.Rail, RailVVChat, RailMall)
+	case cfg.Rail != "" && !cfg.Once:
+		return errors.New("--rail: is for --once; without it both rails are served")
+	case !cfg.Once:
+		return nil
+	}
+	chosen := func(f fault) bool { return slices.Contains(cfg.Faults, f.Name) }
+	if cfg.Rail == "" && slices.ContainsFunc(faults(), func(f fault) bool { return chosen(f) && f.About == "" }) {
+		cfg.Rail = RailMall
+	}
+	for _, f := range faults() {
+		switch {
+		case !chosen(f):
+		case cfg.Rail == RailMall && f.OnMall == "":
+			return fmt.Errorf("--faults: %s cannot happen on the mall rail", f.Name)
+		case cfg.Rail == RailVVChat && f.About == "":
+			return fmt.Errorf("--faults: %s happens on the mall rail alone: say --rail %s", f.Name, RailMall)
+		}
+	}
+	cfg.Rail = cmp.Or(cfg.Rail, RailVVChat)
 	return nil
 }

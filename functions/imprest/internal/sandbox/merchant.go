@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -86,6 +87,7 @@ func (w *world) newMerchant(inner journal.Store) (*merchant, error) {
 			Refunds: &purchase.Refunds{
 				Payer: client, OutOpenID: account.OutOpenID, NotifyURL: w.base + "/callbacks/payout", DailyCap: refundCap, Within: time.Hour,
 			},
+			Mall:  &purchase.Mall{Operations: m.mall, User: w.mallUser, WXAppID: testkit.TestWeChatApp().AppID},
 			Lease: stepLease, InFlight: inFlight,
 			Now: w.clock.Now, Rand: w.draws.reader(name), Logger: w.log,
 		})
@@ -173,6 +175,15 @@ func (m *merchant) routes(w *world) (core.Routes, error) {
 	for pattern, handler := range w.deviceRoutes(m) {
 		routes[pattern] = handler
 	}
+	mallRoutes, err := mall.NewRoutes(mall.RoutesConfig{
+		Operations: m.mall, VoIP: m.voip, Authorize: w.mayAsk(m),
+		Writing: []string{mall.OpSaveVoipAuthUser, mall.OpSaveWXVoipAuth}, // the exchange codes are the merchant's stock
+		Now:     w.clock.Now, Logger: w.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(routes, mallRoutes)
 	routes["/callbacks/payment"] = w.watchPayments(payment)
 	routes["/callbacks/payout"] = w.watchPayouts(payout)
 	routes["/callbacks/robot/{secret}"] = robot

@@ -69,8 +69,10 @@ func (w *world) catalog(client *mall.Client) purchase.DeviceCatalog {
 
 // householder is on whose behalf the shop asks the cloud: everybody who holds
 // the phone lives in one household. A shop of your own has a table of its users'
-// uids.
-func householder() mall.Caller { return mall.Caller{UserID: testkit.TestCloudUser().ID} }
+// uids, and their tokens: the fake cloud takes any for this one.
+func householder() mall.Caller {
+	return mall.Caller{UserID: testkit.TestCloudUser().ID, Credential: core.NewSecret("token-of-the-household")}
+}
 
 // household returns a device of the household.
 func (w *world) household(deviceID string) (testkit.Device, bool) {

@@ -33,7 +33,11 @@ func (w *world) once(ctx context.Context) error {
 	defer cancel()
 	b := newBrowser(w.base)
 	defer b.client.CloseIdleConnections()
-	id, err := w.buy(ctx, b)
+	buy, verify := w.buy, w.verify
+	if w.cfg.Rail == RailMall {
+		buy, verify = w.buyInMall, w.verifyMall
+	}
+	id, err := buy(ctx, b)
 	if err == nil {
 		err = w.untilSettled(ctx, id)
 	}
@@ -41,7 +45,7 @@ func (w *world) once(ctx context.Context) error {
 		err = w.authorize(ctx, b, id)
 	}
 	if err == nil {
-		err = w.verify(ctx, id)
+		err = verify(ctx, id)
 	}
 	if id != "" {
 		err = errors.Join(err, w.printPurchase(ctx, id))
@@ -246,7 +250,7 @@ func (w *world) untilSettled(ctx context.Context, id string) error {
 		if err != nil {
 			return err
 		}
-		if settled(p.State) && w.notified() {
+		if settled(p) && w.notified() {
 			return nil
 		}
 		if err := w.moveOn(ctx, id); err != nil {
@@ -256,8 +260,13 @@ func (w *world) untilSettled(ctx context.Context, id string) error {
 }
 
 // settled reports whether nothing happens to a purchase by itself any more.
-func settled(s purchase.State) bool {
-	return s == purchase.Delivered || s == purchase.Refunded || s == purchase.Attention
+func settled(p purchase.Purchase) bool {
+	switch p.State {
+	case purchase.Delivered, purchase.Refunded, purchase.Attention:
+		return true
+	}
+	// Nobody can pay it here, or there is no order to pay.
+	return p.Mall != nil && (p.State == purchase.Expired || p.State == purchase.Unpaid && p.Mall.Withheld)
 }
 
 // authorize lets the device call its user, if calls were granted: the
@@ -269,7 +278,7 @@ func (w *world) authorize(ctx context.Context, b *browser, id string) error {
 		return err
 	}
 	service, deviceID, _ := strings.Cut(p.OfferID, "@")
-	if service != voip1y {
+	if service != voip1y && (p.Mall == nil || p.Mall.ServiceCode != testkit.ServiceVoIP) {
 		return nil
 	}
 	path := b.base + "/devices/" + deviceID + "/voip"

@@ -52,10 +52,7 @@ func (w *world) verify(ctx context.Context, id string) error {
 		return err
 	}
 	want := w.plan.implied()
-	checks := []struct {
-		rule string
-		hold func() error
-	}{
+	return w.holdAll(p, []invariant{
 		{"the run ends as its faults imply", func() error {
 			if p.State != want.state {
 				return fmt.Errorf("the purchase is %s, not %s: %s", p.State, want.state, p.Reason)
@@ -82,7 +79,17 @@ func (w *world) verify(ctx context.Context, id string) error {
 			}
 			return nil
 		}},
-	}
+	})
+}
+
+// invariant is a rule, and what holds a run against it.
+type invariant struct {
+	rule string
+	hold func() error
+}
+
+// holdAll says of every rule whether it is broken.
+func (w *world) holdAll(p purchase.Purchase, checks []invariant) error {
 	var broken []error
 	for _, check := range checks {
 		if err := check.hold(); err != nil {

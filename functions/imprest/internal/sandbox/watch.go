@@ -78,6 +78,10 @@ func (w *world) wrote(version int64, p purchase.Purchase) {
 	before := w.watch.add(version, p)
 	switch {
 	case before == p.State:
+	case p.State == purchase.Delivered && p.Mall != nil:
+		w.out.step("delivery", "the service is on the device, by order %s", p.Mall.OrderID)
+	case p.State == purchase.Unpaid && p.Mall != nil && p.Reason != "":
+		w.out.trouble(string(p.State), "version %d: %s", version, p.Reason)
 	case p.State == purchase.Paid:
 		w.out.step("commit", "version %d: paid, by %s, trade_no %s", version, p.Payment.By, p.Payment.TradeNo)
 	case p.State == purchase.Refunding, p.State == purchase.Refunded:

@@ -115,7 +115,7 @@ func newWorld(ctx context.Context, cfg Config) (_ *world, err error) {
 	if err := w.reissue(ctx); err != nil {
 		return nil, err
 	}
-	w.plan = newPlan(cfg.Faults, w.draws, w.platform, w.cloud)
+	w.plan = newPlan(cfg, w.draws, w.platform, w.cloud)
 	if cfg.Once {
 		w.watch = newWatch()
 	}
