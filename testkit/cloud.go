@@ -84,11 +84,29 @@ type CloudConfig struct {
 // [Cloud.MoveMallOrder] takes it through all its statuses.
 //
 // Below /v1.0 it is Tuya's signed OpenAPI: GET /token and /token/{refresh_token},
-// POST /m/ecm/am/spu/list and /m/ecm/am/credential/list, and GET
-// /homes/{home_id}/devices. A request is signed by one of the Projects, is from
-// about now, is heard once, and shows a token that is good; what it is answered
-// otherwise is in [CloudReadings], and every code of the gateway can be had with
-// [FaultErrorCode].
+// POST /m/ecm/am/spu/list and /m/ecm/am/credential/list, GET
+// /homes/{home_id}/devices, GET /mall/plugin/order/search and
+// /mall/plugin/order/{order_id}, and PUT /sellercenter/order/close/{order_id}. A
+// request is signed by one of the Projects, is from about now, is heard once,
+// and shows a token that is good. What it is answered otherwise, in this order:
+//
+//   - 1108 for a path or method that there is not, 1109 for a query or a header
+//     that cannot be read in one way
+//   - 1105 without client_id, sign, sign_method or a header that
+//     Signature-Headers names; 1005 for an unknown client_id, 1002 without
+//     access_token
+//   - 1013 if t is not 13 digits, or not within 5 minutes of the Clock
+//   - 1004 for a wrong signature, one in lower case among them, and for a nonce
+//     that came before
+//   - 1011 for a token that is unknown or another project's, 1012 for one that
+//     was taken back ([Cloud.RevokeTokens]), 1010 for one that has ended and for
+//     a refresh_token that was used
+//   - then what its page says of the parameters, or the gateway's 1006 and 1100
+//     to 1109 where it says nothing; 1106 for what is not the project's to ask
+//
+// The knobs are in [CloudReadings]. Parameters of the query that a call does not
+// have are signed like all others, and not looked at. Every code of the gateway
+// can be had with [FaultErrorCode].
 //
 // Below /wechat it answers as api.weixin.qq.com does: GET /cgi-bin/token and
 // POST /wxa/getsnticket, for the devices that have the VoIP capability.

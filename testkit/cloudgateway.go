@@ -46,6 +46,12 @@ func gatewayText(code string) string {
 		"28841104": "the quota of the API is used up",
 		"28841105": "No permissions. This project is not authorized to call this API",
 		"28841106": "No permissions. This API is not subscribed.",
+
+		denyParams:        "params error",
+		denyShop:          "the shop does not exist",
+		denyOrderNotFound: "order not found",
+		denyOrderStatus:   "order status invalid",
+		"2007001":         "delivery failed",
 	}[code]
 }
 
@@ -58,7 +64,7 @@ func statusFor(code string) int {
 		return http.StatusUnauthorized
 	case "1008", "1106", "28841105", "28841106", denyPermission:
 		return http.StatusForbidden
-	case "1000", "1108", denyDeviceNotFound, denyCodeNotFound, "MALL_NOT_FOUND":
+	case "1000", "1108", denyDeviceNotFound, denyCodeNotFound, denyMallNotFound, denyShop, denyOrderNotFound:
 		return http.StatusNotFound
 	case "1110", "1111":
 		return http.StatusServiceUnavailable

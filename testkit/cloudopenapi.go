@@ -25,7 +25,7 @@ func openAPICalls() []Call {
 
 // openAPIBusinessCalls are those that show a token.
 func openAPIBusinessCalls() []Call {
-	return []Call{CallSPUList, CallCredentialList, CallHomeDevices}
+	return []Call{CallSPUList, CallCredentialList, CallHomeDevices, CallPluginOrderSearch, CallPluginOrder, CallCloseOrder}
 }
 
 const openAPITokenPath = "/v1.0/token"
@@ -60,6 +60,7 @@ type apiAsked struct {
 	token   *gatewayToken // nil of a call that asks for one
 	// params is what read made of the request, for act.
 	params any
+	struck struck
 	// subject is what it is about, for faults and the record.
 	userID, deviceID string
 }
@@ -70,7 +71,7 @@ func (q *apiAsked) mayAsk(userID string) bool {
 }
 
 func (c *Cloud) apiRoutes() []apiRoute {
-	return append(c.tokenRoutes(),
+	return append(append(c.tokenRoutes(), c.orderRoutes()...),
 		apiRoute{call: CallSPUList, method: http.MethodPost, path: "/v1.0/m/ecm/am/spu/list", denied: denyPermission, read: c.readSPUList, act: c.spuList},
 		apiRoute{call: CallCredentialList, method: http.MethodPost, path: "/v1.0/m/ecm/am/credential/list", read: c.readCredentialList, act: c.credentialList},
 		apiRoute{call: CallHomeDevices, method: http.MethodGet, path: "/v1.0/homes/{}/devices", read: c.readHomeDevices, act: c.homeDevices},
@@ -109,7 +110,7 @@ func (c *Cloud) openAPI(r *http.Request, body []byte, e *Exchange) reply {
 	e.UserID, e.DeviceID = q.userID, q.deviceID
 
 	s := c.faults.take(FaultTarget{Call: q.call, AppID: e.AppID, UserID: q.userID, DeviceID: q.deviceID})
-	e.Faults = s.kinds()
+	q.struck, e.Faults = s, s.kinds()
 	refused := "1106"
 	if q.apiRoute.denied != "" {
 		refused = q.apiRoute.denied

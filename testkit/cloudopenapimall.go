@@ -157,7 +157,7 @@ func (c *Cloud) spuList(q *apiAsked) (any, *denial) {
 				one := sku{CommodityCode: k.CommodityCode, SKUCode: k.SKUCode, SKUName: k.Title}
 				for _, way := range k.Prices {
 					one.PriceList = append(one.PriceList, price{
-						way.OptionType, way.OptionNo, way.PeriodType, way.Period.Unit, way.Period.Value, orCNY(way.Currency),
+						way.OptionType, way.OptionNo, way.PeriodType, way.Period.Unit, way.Period.Value, currencyOf(way),
 						json.RawMessage(way.Price.Yuan()), json.RawMessage(max(way.Price, way.OriginalPrice).Yuan()),
 					})
 				}
@@ -167,13 +167,6 @@ func (c *Cloud) spuList(q *apiAsked) (any, *denial) {
 		}
 	}
 	return list, nil
-}
-
-func orCNY(currency string) string {
-	if currency == "" {
-		return "CNY"
-	}
-	return currency
 }
 
 // What an objectType of credential/list stands for, as the examples show it.

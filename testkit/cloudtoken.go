@@ -67,6 +67,7 @@ type gateway struct {
 	nonces    map[nonce]time.Time // until when each is remembered
 	pruneAt   int                 // how many nonces are looked through for old ones
 	codes     map[string]loginCode
+	closed    map[string]time.Time // when an order was closed, by its id
 }
 
 type gatewayToken struct {
@@ -89,7 +90,7 @@ type loginCode struct {
 func newGateway() gateway {
 	return gateway{
 		byAccess: map[string]*gatewayToken{}, byRefresh: map[string]*gatewayToken{},
-		nonces: map[nonce]time.Time{}, codes: map[string]loginCode{},
+		nonces: map[nonce]time.Time{}, codes: map[string]loginCode{}, closed: map[string]time.Time{},
 	}
 }
 

@@ -217,8 +217,8 @@ func Faults() []FaultInfo {
 		{FaultBusy, tuya, "1111, the system is busy, without an effect", false},
 		{FaultRateLimited, tuya, "1199, too many requests, without an effect", false},
 		{FaultPriceChange, []Call{CallBuyIncreaseServiceByWx}, "the price rises by 1 yuan just before the order is made, which costs the new one", false},
-		{FaultLateEffect, []Call{CallExchangeCode, CallBuyIncreaseServiceByWx, CallSaveWXVoipAuth, CallSaveVoipAuthUser}, "answered HTTP 504; the effect comes later by Delay on the clock (a minute if it is 0)", false},
-		{FaultNotSaved, []Call{CallSaveWXVoipAuth, CallSaveVoipAuthUser}, "answered false, which is to say not saved, without an effect", false},
+		{FaultLateEffect, []Call{CallExchangeCode, CallBuyIncreaseServiceByWx, CallSaveWXVoipAuth, CallSaveVoipAuthUser, CallCloseOrder}, "answered HTTP 504; the effect comes later by Delay on the clock (a minute if it is 0)", false},
+		{FaultNotSaved, []Call{CallSaveWXVoipAuth, CallSaveVoipAuthUser, CallCloseOrder}, "answered false, which is to say not saved, or not closed, without an effect", false},
 
 		{FaultDropCallback, notices, "the attempt is never sent", false},
 		{FaultDelayCallback, notices, "the attempt is made later by Delay on the clock (a minute if it is 0)", false},
