@@ -10,8 +10,9 @@
 // its [Caller]. [NewVoIP] makes the authorization that a VoIP device needs
 // after its service was bought: [VoIP.Prepare], the mini program's
 // wx.requestDeviceVoIP, [VoIP.Save]. Lists that come in pages have an iterator
-// over all of them: [Client.Orders], [Client.Subscriptions]. CONFORMANCE.md has
-// all 16 functions, each with its Go name and its tests.
+// over all of them: [Client.Orders], [Client.Subscriptions]. OPERATIONS.md has
+// all 16 functions with what carries each of them, CONFORMANCE.md all that the
+// page names, with the Go names and the tests.
 //
 // # Transports
 //

@@ -4,7 +4,6 @@ import (
 	"context"
 	"maps"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -245,22 +244,4 @@ func TestParametersAreCheckedBeforeTheyAreSent(t *testing.T) {
 		_ = operation
 	}
 	assert.Empty(t, r.calls(), "nothing was sent")
-}
-
-// Every operation that is called above has its row in the table, with its
-// method and its action.
-func TestTheTableOfConformanceHasEveryOperation(t *testing.T) {
-	text, err := os.ReadFile("CONFORMANCE.md")
-	require.NoError(t, err)
-	for _, operation := range mall.AllOperations() {
-		method := "`mall.Client." + strings.ToUpper(operation[:1]) + operation[1:] + "`"
-		begins := "| `" + operation + "` · action `" + operation + "` · openapi "
-		if operation == mall.OpVoipServiceAuthorization {
-			method, begins = "`mall.VoIP.ServiceAuthorization`", "| `"+operation+"` · not one call"
-		}
-		rows := slices.DeleteFunc(strings.Split(string(text), "\n"), func(row string) bool { return !strings.HasPrefix(row, begins) })
-		require.Len(t, rows, 1, operation)
-		assert.Contains(t, rows[0], method)
-		assert.Contains(t, rows[0], "Example")
-	}
 }

@@ -7,8 +7,6 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -122,19 +120,6 @@ func TestWhatIsServed(t *testing.T) {
 	resp := openShop(t).ask(t, mall.OpBuyIncreaseServiceByWx, `{}`)
 	assert.Equal(t, 403, resp.Status)
 	assert.Contains(t, readAnswer(t, resp).Error.Message, "POST /purchases")
-}
-
-// The table of conformance says of each operation how it is served.
-func TestTheTableOfConformanceHasEveryRoute(t *testing.T) {
-	text, err := os.ReadFile("CONFORMANCE.md")
-	require.NoError(t, err)
-	for operation := range routed {
-		says := " · route `POST /mall/" + operation + "`"
-		if operation == mall.OpBuyIncreaseServiceByWx {
-			says = " · no route: "
-		}
-		assert.Regexp(t, "(?m)^\\| `"+operation+"` · [^|]*"+regexp.QuoteMeta(says), string(text))
-	}
 }
 
 func TestNewRoutesChecks(t *testing.T) {
