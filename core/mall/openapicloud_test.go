@@ -130,3 +130,73 @@ func TestTheCloudsTokensEndAndItsFaultsAreTold(t *testing.T) {
 	_, err := openAPI.GetDeviceList(t.Context(), cloudCaller, "404404")
 	assert.Equal(t, core.CodeRefused, core.CodeOf(err), "another's home")
 }
+
+// An order that was bought over one transport is seen over the other, and
+// closed as its seller does.
+func TestTheCloudsOrdersOverBothTransports(t *testing.T) {
+	cloud, action, openAPI, transport := cloudClients(t, testkit.CloudConfig{})
+	device, place := testkit.TestDoorbell(), testkit.TestCatalogs()[0].Mall
+	prepay, err := action.BuyIncreaseServiceByWx(t.Context(), cloudCaller, mall.BuyParams{
+		DeviceID: device.ID, UUID: device.UUID, Name: device.Name, HomeID: device.HomeID, MallCode: place.MallCode, SiteCode: place.SiteCode, Currency: "CNY",
+		SKUCode: "imprest-voip-1y", OpenID: testkit.TestCloudUser().OpenID, WXAppID: testkit.TestWeChatApp().AppID,
+	})
+	require.NoError(t, err)
+	for range 4 {
+		_, err := cloud.AddMallOrder(testkit.MallOrder{AmountTrade: 1990, AmountOrigin: 1990})
+		require.NoError(t, err)
+	}
+	list := mall.OrderListParams{MallCode: place.MallCode, SiteCode: place.SiteCode, PageSize: 2}
+	gathered := map[string]core.Fen{}
+	for order, err := range openAPI.Orders(t.Context(), cloudCaller, list) {
+		require.NoError(t, err)
+		gathered[order.BaseInfo.OrderID] = order.BaseInfo.AmountTrade.Fen
+		assert.Equal(t, []string{place.MallCode, place.ShopCode, "CNY"}, []string{order.BaseInfo.MallInfo.MallCode, order.BaseInfo.MallInfo.ShopCode, order.BaseInfo.Currency})
+		assert.Empty(t, order.BaseInfo.OrderStatus)
+	}
+	want := map[string]core.Fen{}
+	for order, err := range action.Orders(t.Context(), cloudCaller, list) {
+		require.NoError(t, err)
+		want[order.BaseInfo.OrderID] = order.BaseInfo.AmountTrade.Fen
+	}
+	require.Len(t, want, 5)
+	assert.Equal(t, want, gathered)
+
+	order, err := transport.PluginOrder(t.Context(), cloudCaller, prepay.OrderID)
+	require.NoError(t, err)
+	assert.Equal(t, []any{prepay.OrderID, core.Fen(3600), "CNY"}, []any{order.OrderID, order.TotalPrice.Fen, order.Currency})
+	require.Len(t, order.CommodityList, 1)
+	assert.Equal(t, []any{"imprest-voip-1y", core.Fen(3600), int64(1)}, []any{order.CommodityList[0].SKU, order.CommodityList[0].Price.Fen, order.CommodityList[0].Quantity})
+
+	code := func(err error) string {
+		remote, ok := errors.AsType[*mall.RemoteError](err)
+		require.True(t, ok, "%v", err)
+		assert.Equal(t, core.CodeRefused, core.CodeOf(err))
+		return remote.Code
+	}
+	_, err = transport.PluginOrder(t.Context(), mall.Caller{UserID: "somebody-else"}, prepay.OrderID)
+	assert.NotEmpty(t, code(err), "another's order")
+	_, err = transport.PluginOrder(t.Context(), cloudCaller, "404")
+	assert.Equal(t, "2005001", code(err))
+
+	cloud.Inject(testkit.Fault{Kind: testkit.FaultNotSaved, Call: testkit.CallCloseOrder})
+	assert.ErrorContains(t, transport.CloseOrder(t.Context(), prepay.OrderID), "was not closed")
+	require.NoError(t, transport.CloseOrder(t.Context(), prepay.OrderID))
+	closed, ok := cloud.MallOrder(prepay.OrderID)
+	require.True(t, ok)
+	assert.Equal(t, testkit.MallOrderClosed, closed.Status)
+	assert.Equal(t, "2005002", code(transport.CloseOrder(t.Context(), prepay.OrderID)), "it was closed before")
+	order, err = transport.PluginOrder(t.Context(), cloudCaller, prepay.OrderID)
+	require.NoError(t, err)
+	assert.NotEmpty(t, order.CancelReason)
+
+	// A cloud that loses its answer has perhaps closed it: nobody closes again
+	// without a look.
+	other := cloud.MallOrders()[1].OrderID
+	cloud.Inject(testkit.Fault{Kind: testkit.FaultAnswerLost, Call: testkit.CallCloseOrder})
+	err = transport.CloseOrder(t.Context(), other)
+	assert.Equal(t, core.CodeUnknown, core.CodeOf(err))
+	assert.False(t, core.Retryable(err))
+	order, err = transport.PluginOrder(t.Context(), cloudCaller, other)
+	require.NoError(t, err)
+	assert.NotEmpty(t, order.CancelReason, "it had")
+}
