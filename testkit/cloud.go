@@ -178,6 +178,9 @@ func NewCloud(cfg CloudConfig) (*Cloud, error) {
 	if c.introductions = maps.Clone(cfg.Introductions); c.introductions == nil {
 		c.introductions = TestIntroductions()
 	}
+	for categoryCode, introduction := range c.introductions {
+		c.introductions[categoryCode] = introduction.clone()
+	}
 	if err := c.admit(cfg.withDefaults()); err != nil {
 		return nil, err
 	}

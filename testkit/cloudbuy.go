@@ -80,11 +80,12 @@ func (c *Cloud) buyIncreaseServiceByWx(a *asked) (any, *denial) {
 			price.OriginalPrice += priceChange
 		}
 	}
+	trade, origin := c.charged(*price)
 	o := c.addOrder(MallOrder{
 		UserID: a.user.ID, DeviceID: d.ID, HomeID: home.ID, Mall: mall,
 		CommodityCode: commodity.CommodityCode, SKUCode: commodity.SKUCode, ServiceCode: commodity.ServiceCode, Title: commodity.Title,
 		OptionType: price.OptionType, OptionNo: price.OptionNo, PeriodType: price.PeriodType, Period: price.Period,
-		AmountTrade: price.Price, AmountOrigin: price.OriginalPrice, Currency: currencyOf(*price), Status: MallOrderCreated,
+		AmountTrade: trade, AmountOrigin: origin, Currency: currencyOf(*price), Status: MallOrderCreated,
 	})
 	o.prepay = WXPayment{
 		TimeStamp: strconv.FormatInt(c.Clock.Now().Unix(), 10), NonceStr: c.ids.next("nonceStr", 32),
@@ -119,6 +120,28 @@ func (d *device) offered(skuCode string, optionType, optionNo int) (Commodity, *
 		}
 	}
 	return Commodity{}, nil
+}
+
+// charged is what an order of a price costs, and what it costs before any
+// discount. A part of a fen is left to the buyer.
+func (c *Cloud) charged(p Price) (trade, origin core.Fen) {
+	trade, origin = p.Price, p.OriginalPrice
+	if origin == 0 {
+		origin = trade
+	}
+	if p.Strategy == nil {
+		return trade, origin
+	}
+	percent := core.Fen(min(max(p.Strategy.Discount, 0), 100))
+	switch c.readings.Discount {
+	case DiscountOff:
+		percent = 100 - percent
+	case DiscountToPay:
+	default:
+		return trade, origin
+	}
+	// In two parts, so that no amount overflows.
+	return trade/100*percent + trade%100*percent/100, origin
 }
 
 func currencyOf(p Price) string {

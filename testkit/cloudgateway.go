@@ -64,7 +64,7 @@ func statusFor(code string) int {
 		return http.StatusUnauthorized
 	case "1008", "1106", "28841105", "28841106", denyPermission:
 		return http.StatusForbidden
-	case "1000", "1108", denyDeviceNotFound, denyCodeNotFound, denyMallNotFound, denyShop, denyOrderNotFound:
+	case "1000", "1108", denyDeviceNotFound, denyCodeNotFound, denyMallNotFound, denySKUNotFound, denyShop, denyOrderNotFound:
 		return http.StatusNotFound
 	case "1110", "1111":
 		return http.StatusServiceUnavailable

@@ -17,8 +17,19 @@ const (
 )
 
 // Introduction is how a kind of service is introduced to its buyers: modules, by
-// their section.
+// their section. A section that is not there is told as an empty one.
 type Introduction map[string][]Module
+
+func (i Introduction) clone() Introduction {
+	other := Introduction{}
+	for section, modules := range i {
+		other[section] = slices.Clone(modules)
+		for n := range modules {
+			other[section][n].Attachments = slices.Clone(modules[n].Attachments)
+		}
+	}
+	return other
+}
 
 // Module is one module of an [Introduction].
 type Module struct {
@@ -81,10 +92,11 @@ func (c *Cloud) getServiceIntroduction(a *asked) (any, *denial) {
 	if !ok {
 		return c.nothing("there is no introduction of this categoryCode")
 	}
-	list := map[string][]module{}
+	list := map[string][]module{
+		SectionServiceProtocol: {}, SectionServiceIntro: {}, SectionServiceLightSpot: {}, SectionServiceName: {}, SectionServiceConfigItem: {},
+	}
 	id := 100
 	for _, section := range slices.Sorted(maps.Keys(introduction)) {
-		list[section] = []module{}
 		for seq, m := range introduction[section] {
 			told := module{
 				Color: m.Color, Subtitle: m.Subtitle, SubType: m.SubType, ID: id + 1, CfgID: id + 2, Lang: m.Lang,

@@ -115,9 +115,11 @@ func (c *Cloud) order(id string) *MallOrder {
 }
 
 // AddMallOrder adds an order, such as one that the user made in another app, and
-// returns it. The error is [core.CodeNotFound] for a user that does not exist,
-// [core.CodeConflict] for an OrderID that is taken, and [core.CodeInvalid] for a
-// status that is none. Nothing is granted for it, whatever its status.
+// returns it. The error is [core.CodeNotFound] for a user or a device that does
+// not exist, [core.CodeConflict] for an OrderID that is taken, and
+// [core.CodeInvalid] for a status that is none, an amount that is negative or
+// does not come to whole fen for each of Quantity, and a subscription without a
+// Period. Nothing is granted for it, whatever its status.
 func (c *Cloud) AddMallOrder(o MallOrder) (MallOrder, error) {
 	const op = "testkit.Cloud.AddMallOrder"
 	c.mu.Lock()
@@ -134,12 +136,24 @@ func (c *Cloud) AddMallOrder(o MallOrder) (MallOrder, error) {
 	switch _, known := mallOrderMoves[o.Status]; {
 	case !known:
 		return MallOrder{}, core.Invalid(op, fmt.Sprintf("Status: %q is none", o.Status))
+	case !o.divides(o.AmountTrade), !o.divides(o.AmountOrigin):
+		return MallOrder{}, core.Invalid(op, "AmountTrade and AmountOrigin: must be whole fen for each of Quantity, and not negative")
+	case o.PeriodType == periodSubscribe && !o.Period.valid():
+		return MallOrder{}, core.Invalid(op, "Period: must be a number of years, months, days or weeks for a subscription")
 	case c.user(o.UserID) == nil:
 		return MallOrder{}, notFound(op, "user_id", o.UserID)
+	case o.DeviceID != "" && c.device(o.DeviceID) == nil:
+		return MallOrder{}, notFound(op, "device_id", o.DeviceID)
 	case o.OrderID != "" && c.order(o.OrderID) != nil:
 		return MallOrder{}, taken(op, "orderId", o.OrderID)
 	}
 	return *c.addOrder(o), nil
+}
+
+// divides reports whether an amount can be told: it is not negative, and each of
+// the order's items costs whole fen.
+func (o MallOrder) divides(amount core.Fen) bool {
+	return amount >= 0 && o.Quantity >= 0 && amount%core.Fen(max(o.Quantity, 1)) == 0
 }
 
 // addOrder fills in what is left open. It is called with the lock held.
@@ -163,12 +177,13 @@ func (c *Cloud) addOrder(o MallOrder) *MallOrder {
 }
 
 // SetMallOrderAmount changes what an order costs that is not paid, as when the
-// mall recalculates it. It reports whether there is such an order.
+// mall recalculates it. It reports whether it did: not if there is no such order,
+// nor if the amount is negative or no whole fen for each of its Quantity.
 func (c *Cloud) SetMallOrderAmount(orderID string, amount core.Fen) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	o := c.order(orderID)
-	if o == nil || !o.Paid.IsZero() {
+	if o == nil || !o.Paid.IsZero() || !o.divides(amount) {
 		return false
 	}
 	o.AmountTrade = amount
@@ -182,7 +197,8 @@ func (c *Cloud) SetMallOrderAmount(orderID string, amount core.Fen) bool {
 // An order of a price that is paid again and again begins a subscription.
 //
 // The error is [core.CodeNotFound] for an order that does not exist, and
-// [core.CodeConflict] for one that cannot be paid any more.
+// [core.CodeConflict] for one that is neither created nor paying: an audit is
+// passed by [Cloud.MoveMallOrder] alone.
 func (c *Cloud) PayMallOrder(orderID string) error {
 	const op = "testkit.Cloud.PayMallOrder"
 	c.mu.Lock()
@@ -191,21 +207,30 @@ func (c *Cloud) PayMallOrder(orderID string) error {
 	case o == nil:
 		c.mu.Unlock()
 		return notFound(op, "orderId", orderID)
-	case !slices.Contains(mallOrderMoves[o.Status], MallOrderPaid):
+	case o.Status != MallOrderCreated && o.Status != MallOrderPaying:
 		status := o.Status
 		c.mu.Unlock()
 		return &core.Error{Op: op, Code: core.CodeConflict, Err: fmt.Errorf("the order %s is %s: it cannot be paid", orderID, status)}
 	}
+	c.payOrder(o)
+	c.mu.Unlock()
+	c.deliverLater(o)
+	return nil
+}
+
+// payOrder makes an order paid, and delivers it if the mall does so at once. It
+// is called with the lock held; deliverLater belongs after it, without.
+func (c *Cloud) payOrder(o *MallOrder) {
 	c.enterStatus(o, MallOrderPaid)
-	after := c.readings.DeliverAfter
-	if after == 0 {
+	if c.readings.DeliverAfter == 0 {
 		c.deliverOrder(o)
 	}
-	c.mu.Unlock()
-	if after > 0 {
+}
+
+func (c *Cloud) deliverLater(o *MallOrder) {
+	if after := c.readings.DeliverAfter; after > 0 {
 		c.later(after, func() { c.deliverOrder(o) })
 	}
-	return nil
 }
 
 // deliverOrder delivers a paid order, unless it went another way meanwhile. It is

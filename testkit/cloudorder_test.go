@@ -303,7 +303,7 @@ func TestSubscriptions(t *testing.T) {
 	require.Len(t, subs, 1, "a renewal begins no other")
 	assert.Equal(t, renewal.OrderID, subs[0].OrderListModel.OrderID)
 
-	require.True(t, c.CancelSubscription(subs[0].SubscribeID))
+	require.NoError(t, c.CancelSubscription(subs[0].SubscribeID))
 	assert.Equal(t, int64(SubscriptionCanceled), list()[0].Status)
 	_, err = c.RenewSubscription(subs[0].SubscribeID)
 	assert.Equal(t, core.CodeConflict, core.CodeOf(err))
@@ -311,7 +311,7 @@ func TestSubscriptions(t *testing.T) {
 	assert.Empty(t, list())
 	_, err = c.RenewSubscription("x")
 	assert.Equal(t, core.CodeNotFound, core.CodeOf(err))
-	assert.False(t, c.CancelSubscription("x"))
+	assert.Equal(t, core.CodeNotFound, core.CodeOf(c.CancelSubscription("x")))
 }
 
 func TestFaultsOfAPurchase(t *testing.T) {

@@ -52,6 +52,18 @@ const (
 	OldTokensRefuse OldTokens = "refuse" // no good from then on
 )
 
+// Discount is what the discount of a marketing strategy, 20 for 20 %, does to
+// what an order costs. The page says neither that it does anything, nor whether
+// 20 % come off or are left to pay.
+type Discount string
+
+// The readings of a discount.
+const (
+	DiscountTold  Discount = "told"   // nothing: the price has it in it already
+	DiscountOff   Discount = "off"    // 20 % come off the price
+	DiscountToPay Discount = "to-pay" // 20 % of the price are to pay
+)
+
 // SignedQuery is which text of the query a signature of the OpenAPI covers.
 type SignedQuery string
 
@@ -139,6 +151,9 @@ type CloudReadings struct {
 	// what wx.requestPayment needs, with the orderId unless OmitOrderID.
 	BuyResult   string
 	OmitOrderID bool
+	// Discount is what a marketing strategy does to what an order costs; "" is
+	// [DiscountTold]. A part of a fen is left to the buyer.
+	Discount Discount
 	// DeliverAfter is how long after its payment an order is delivered, by
 	// the clock; at once if it is 0, by [Cloud.MoveMallOrder] alone if it is
 	// negative.
@@ -190,6 +205,9 @@ func (r CloudReadings) withDefaults() CloudReadings {
 	if r.ExchangeResult == "" {
 		r.ExchangeResult = "true"
 	}
+	if r.Discount == "" {
+		r.Discount = DiscountTold
+	}
 	if r.OldTokens == "" {
 		r.OldTokens = OldTokensGrace
 	}
@@ -212,6 +230,10 @@ func (r CloudReadings) check(op string) error {
 	switch {
 	case !json.Valid([]byte(r.ExchangeResult)):
 		return core.Invalid(op, "Readings.ExchangeResult: must be JSON")
+	case r.BuyResult != "" && !json.Valid([]byte(r.BuyResult)):
+		return core.Invalid(op, "Readings.BuyResult: must be JSON")
+	case !slices.Contains([]Discount{DiscountTold, DiscountOff, DiscountToPay}, r.Discount):
+		return core.Invalid(op, fmt.Sprintf("Readings.Discount: %q is not known", r.Discount))
 	case !slices.Contains([]Foreign{ForeignDenied, Foreign1106, ForeignUnknown}, r.ForeignDevice):
 		return core.Invalid(op, fmt.Sprintf("Readings.ForeignDevice: %q is not known", r.ForeignDevice))
 	case !slices.Contains([]Nothing{NothingNull, NothingEmpty, NothingAbsent, NothingError}, r.Nothing):

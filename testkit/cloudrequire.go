@@ -87,6 +87,58 @@ func (c *Cloud) RequireAuthorized(tb TB, deviceID string) Authorization {
 	return a
 }
 
+// RequireMallOrders fails the test unless there are exactly n orders in the
+// mall, whosever they are, and returns them, the oldest first.
+func (c *Cloud) RequireMallOrders(tb TB, n int) []MallOrder {
+	tb.Helper()
+	all := c.MallOrders()
+	var seen []string
+	for _, o := range all {
+		seen = append(seen, o.line())
+	}
+	if len(all) != n {
+		tb.Fatalf("expected %d orders in the mall; there are %d: %s", n, len(all), listed(seen))
+	}
+	return all
+}
+
+// RequireMallOrder fails the test unless there is an order of that id with that
+// status, [MallOrderFinished] or its like, and returns it.
+func (c *Cloud) RequireMallOrder(tb TB, orderID, status string) MallOrder {
+	tb.Helper()
+	o, ok := c.MallOrder(orderID)
+	switch {
+	case !ok:
+		tb.Fatalf("expected the order %q in the mall; there is none", orderID)
+	case o.Status != status:
+		tb.Fatalf("expected the order %q to be %s; it is %s", orderID, status, o.line())
+	}
+	return o
+}
+
+// line tells of an order in the message of a failed test.
+func (o MallOrder) line() string {
+	return fmt.Sprintf("%s (%s, %s, %s %s)", o.OrderID, o.SKUCode, o.Status, o.AmountTrade.Yuan(), o.Currency)
+}
+
+// RequireSubscriptions fails the test unless there are exactly n subscriptions
+// that are paid on, whosever they are, and returns them, the oldest first.
+func (c *Cloud) RequireSubscriptions(tb TB, n int) []MallSubscription {
+	tb.Helper()
+	var active []MallSubscription
+	var seen []string
+	for _, s := range c.Subscriptions() {
+		if s.Status == SubscriptionActive {
+			active = append(active, s)
+			seen = append(seen, s.SubscribeID)
+		}
+	}
+	if len(active) != n {
+		tb.Fatalf("expected %d subscriptions that are paid on; there are %d: %s", n, len(active), listed(seen))
+	}
+	return active
+}
+
 func listed(seen []string) string {
 	if len(seen) == 0 {
 		return "none"

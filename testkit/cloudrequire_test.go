@@ -45,3 +45,33 @@ func TestRequireOnTheCloud(t *testing.T) {
 	assert.Contains(t, failure(service), "voip (ended 2024-11-14 22:13:20)")
 	assert.Empty(t, failure(none))
 }
+
+func TestRequireOnTheMall(t *testing.T) {
+	c := testCloud(t, CloudConfig{NoListen: true})
+	failure := func(f func(TB)) string {
+		tb := &fakeTB{}
+		f(tb)
+		return tb.failed
+	}
+	orders := func(n int) func(TB) { return func(tb TB) { c.RequireMallOrders(tb, n) } }
+	paid := func(tb TB) { c.RequireMallOrder(tb, "O1", MallOrderFinished) }
+	subscriptions := func(n int) func(TB) { return func(tb TB) { c.RequireSubscriptions(tb, n) } }
+	assert.Empty(t, failure(orders(0)))
+	assert.Equal(t, "expected 1 orders in the mall; there are 0: none", failure(orders(1)))
+	assert.Equal(t, `expected the order "O1" in the mall; there is none`, failure(paid))
+
+	_, err := c.AddMallOrder(MallOrder{OrderID: "O1", SKUCode: "s", AmountTrade: 3600, PeriodType: 1, Period: Period{Unit: PeriodYear, Value: 1}})
+	require.NoError(t, err)
+	assert.Equal(t, "expected 0 orders in the mall; there are 1: O1 (s, created, 36.00 CNY)", failure(orders(0)))
+	assert.Equal(t, `expected the order "O1" to be finished; it is O1 (s, created, 36.00 CNY)`, failure(paid))
+	assert.Equal(t, "expected 1 subscriptions that are paid on; there are 0: none", failure(subscriptions(1)))
+
+	require.NoError(t, c.PayMallOrder("O1"))
+	assert.Empty(t, failure(orders(1)))
+	assert.Empty(t, failure(paid))
+	assert.Empty(t, failure(subscriptions(1)))
+	id := c.Subscriptions()[0].SubscribeID
+	assert.Equal(t, "expected 2 subscriptions that are paid on; there are 1: "+id, failure(subscriptions(2)))
+	require.NoError(t, c.CancelSubscription(id))
+	assert.Empty(t, failure(subscriptions(0)))
+}

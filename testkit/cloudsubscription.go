@@ -69,42 +69,46 @@ func (c *Cloud) subscription(id string) *MallSubscription {
 }
 
 // RenewSubscription pays for the next period, as the mall does by itself: there
-// is another order, paid and delivered, and the service lasts longer. It returns
-// that order. The error is [core.CodeNotFound] for a subscription that does not
+// is another order, of the same amount, which is paid, and delivered as
+// [Cloud.PayMallOrder] has it, so that the service lasts longer. It returns that
+// order. The error is [core.CodeNotFound] for a subscription that does not
 // exist, and [core.CodeConflict] for one that was canceled.
 func (c *Cloud) RenewSubscription(subscribeID string) (MallOrder, error) {
 	const op = "testkit.Cloud.RenewSubscription"
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	s := c.subscription(subscribeID)
 	switch {
 	case s == nil:
+		c.mu.Unlock()
 		return MallOrder{}, notFound(op, "subscribeId", subscribeID)
 	case s.Status != SubscriptionActive:
+		c.mu.Unlock()
 		return MallOrder{}, &core.Error{Op: op, Code: core.CodeConflict, Err: fmt.Errorf("the subscription %s was canceled", subscribeID)}
 	}
 	next := *c.order(s.OrderIDs[0])
 	next.OrderID, next.Status, next.Created, next.Paid, next.Delivered, next.prepay = "", MallOrderCreated, time.Time{}, time.Time{}, time.Time{}, WXPayment{}
 	o := c.addOrder(next)
-	c.enterStatus(o, MallOrderPaid)
-	c.deliverOrder(o)
 	s.OrderIDs = append(s.OrderIDs, o.OrderID)
 	s.Next = o.Period.After(s.Next)
-	return *o, nil
+	c.payOrder(o)
+	renewal := *o
+	c.mu.Unlock()
+	c.deliverLater(o)
+	return renewal, nil
 }
 
 // CancelSubscription ends a subscription as its user does: nothing is paid any
-// more, and it is listed until it would have been. It reports whether there is
-// such a subscription.
-func (c *Cloud) CancelSubscription(subscribeID string) bool {
+// more, and it is listed until it would have been. One that is canceled stays so.
+// The error is [core.CodeNotFound] for a subscription that does not exist.
+func (c *Cloud) CancelSubscription(subscribeID string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.subscription(subscribeID)
 	if s == nil {
-		return false
+		return notFound("testkit.Cloud.CancelSubscription", "subscribeId", subscribeID)
 	}
 	s.Status = SubscriptionCanceled
-	return true
+	return nil
 }
 
 func (c *Cloud) getSubscriptionOrderList(a *asked) (any, *denial) {
