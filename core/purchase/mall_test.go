@@ -73,7 +73,7 @@ func TestEveryFaultOnTheMallRail(t *testing.T) {
 					}
 				}
 				seen := w.ios
-				w.settle(s, 60, 3*time.Minute)
+				w.settle(s, 20, 9*time.Minute)
 				// What two orders added to one device together, one purchase
 				// has: the other is a person's in three days.
 				w.settle(s, 2, 73*time.Hour)
