@@ -40,6 +40,7 @@ var lattice = []struct{ pkg, imports, reason string }{
 	{"core/purchase", "core core/callback core/journal core/vvchat core/mall core/internal/check", "orchestration knows seams, not engines"},
 
 	{"adapters/nethttp", "core", "carries bytes, knows no meaning"},
+	{"adapters/awslambda", "core github.com/aws/aws-lambda-go/lambda", "carries bytes to and from Lambda's events"},
 	{"adapters/sqlitestore", "core core/journal modernc.org/sqlite modernc.org/sqlite/lib", "the one place that links SQLite"},
 
 	{"testkit", "core", "the fake makes its own signatures: with core/sign, client and fake could be wrong together"},
@@ -53,6 +54,7 @@ var lattice = []struct{ pkg, imports, reason string }{
 
 // modules says why each direct dependency is worth its weight.
 var modules = map[string]string{
+	"github.com/aws/aws-lambda-go":          "the Lambda runtime's client, AWS's own",
 	"github.com/chromedp/cdproto":            "the commands of chromedp, typed",
 	"github.com/chromedp/chromedp":           "drives Debian's Chromium, in tests alone: no driver of its own, a pipe to the browser",
 	"github.com/go-playground/validator/v10": "checks what users hand in, behind core/internal/check",

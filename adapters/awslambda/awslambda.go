@@ -1,0 +1,162 @@
+package awslambda
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"github.com/imprest-go/imprest/core"
+)
+
+// Config says what a function does with its events. At least one of HTTP,
+// Message and Tick must be given; an event for one that is not fails the
+// invocation.
+type Config struct {
+	// HTTP answers requests.
+	HTTP core.Handler
+	// Message takes the body of one message of an SQS batch. An error, or a
+	// panic, leaves that message in the queue and no other; in a FIFO queue
+	// those behind it too. Switch ReportBatchItemFailures on in the event
+	// source mapping: without it Lambda takes the whole batch as done.
+	Message func(ctx context.Context, body []byte) error
+	// Tick is run by an EventBridge schedule. Its error fails the invocation.
+	Tick func(ctx context.Context) error
+
+	// MaxBody is how many bytes of a body are taken; a larger one is 413. 0 is
+	// core.MaxBody.
+	MaxBody int
+	// Margin is how long before the end of the invocation the context of HTTP,
+	// Message and Tick ends, so that an answer still leaves. 0 is half a
+	// second, and never more than a fifth of the time that is left.
+	Margin time.Duration
+	// BasePath is what a custom domain's base path mapping puts in front of
+	// every path, such as "/shop": it is taken off where it is there.
+	BasePath string
+	// KeepStage leaves the name of the stage in the path of an HTTP API. It is
+	// taken off otherwise, as it is no part of the path that was published.
+	KeepStage bool
+	// Logger is told of panics and of messages that failed, never of a path, a
+	// header or a body; nil discards.
+	Logger *slog.Logger
+}
+
+// Handler is a lambda.Handler. It is safe for use by many goroutines.
+type Handler struct{ cfg Config }
+
+var _ lambda.Handler = (*Handler)(nil)
+
+// New checks cfg and returns a Handler. Its errors have core.CodeInvalid.
+func New(cfg Config) (*Handler, error) {
+	const op = "awslambda.New"
+	switch {
+	case cfg.HTTP == nil && cfg.Message == nil && cfg.Tick == nil:
+		return nil, core.Invalid(op, "HTTP, Message or Tick must be given")
+	case cfg.MaxBody < 0:
+		return nil, core.Invalid(op, "MaxBody must not be negative")
+	case cfg.Margin < 0:
+		return nil, core.Invalid(op, "Margin must not be negative")
+	case cfg.BasePath != "" && (!strings.HasPrefix(cfg.BasePath, "/") || strings.HasSuffix(cfg.BasePath, "/")):
+		return nil, core.Invalid(op, `BasePath must be a path such as "/shop", without a slash at its end`)
+	}
+	return newHandler(cfg), nil
+}
+
+func newHandler(cfg Config) *Handler {
+	if cfg.MaxBody == 0 {
+		cfg.MaxBody = core.MaxBody
+	}
+	if cfg.Margin == 0 {
+		cfg.Margin = 500 * time.Millisecond
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Handler{cfg: cfg}
+}
+
+// Wrap returns a Handler that answers requests with h, and takes nothing else.
+func Wrap(h core.Handler) *Handler { return newHandler(Config{HTTP: h}) }
+
+// Start serves invocations until the process ends. It is the last line of main.
+func Start(h *Handler) { lambda.Start(h) }
+
+// Invoke handles one event. An error fails the invocation: of an event that is
+// not known, or that this function has no use for. It holds nothing of the
+// event's content.
+func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	e, err := readEvent(payload)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := h.within(ctx)
+	defer cancel()
+	switch e.kind {
+	case sqsBatch:
+		return h.messages(ctx, e)
+	case schedule:
+		return h.tick(ctx)
+	}
+	if h.cfg.HTTP == nil {
+		return nil, fmt.Errorf("awslambda: the event is %s, and this function answers no requests: set Config.HTTP, or take the trigger away", e.kind)
+	}
+	return writeAnswer(e, h.answer(ctx, e))
+}
+
+// within bounds ctx so that an answer still leaves.
+func (h *Handler) within(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return ctx, func() {}
+	}
+	return context.WithDeadline(ctx, deadline.Add(-min(h.cfg.Margin, time.Until(deadline)/5)))
+}
+
+// answer has the handler answer a request.
+func (h *Handler) answer(ctx context.Context, e *event) (resp *core.Response) {
+	r, status := h.request(e)
+	if status != 0 {
+		return core.Refuse(status)
+	}
+	defer func() {
+		if cause := recover(); cause != nil {
+			h.cfg.Logger.ErrorContext(ctx, "a handler panicked", "method", r.Method, "panic", fmt.Sprint(cause), "stack", string(debug.Stack()))
+			resp = failed()
+		}
+	}()
+	resp = h.cfg.HTTP.Handle(ctx, r)
+	if resp == nil || resp.Status != 0 && (resp.Status < 200 || resp.Status > 599) {
+		h.cfg.Logger.ErrorContext(ctx, "a handler gave no usable answer", "method", r.Method)
+		return failed()
+	}
+	return resp
+}
+
+// failed is the answer to what is a fault of our own.
+func failed() *core.Response { return core.Text(500, core.TryLaterText) }
+
+func (h *Handler) tick(ctx context.Context) (_ []byte, err error) {
+	if h.cfg.Tick == nil {
+		return nil, errors.New("awslambda: the event is a schedule, and this function has none: set Config.Tick, or take the rule away")
+	}
+	if err := h.guard(ctx, "a schedule", func() error { return h.cfg.Tick(ctx) }); err != nil {
+		return nil, err
+	}
+	return []byte("null"), nil
+}
+
+// guard makes an error of a panic.
+func (h *Handler) guard(ctx context.Context, what string, run func() error) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			h.cfg.Logger.ErrorContext(ctx, what+" panicked", "panic", fmt.Sprint(cause), "stack", string(debug.Stack()))
+			err = errors.New("awslambda: " + what + " panicked: see the log")
+		}
+	}()
+	return run()
+}

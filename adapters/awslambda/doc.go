@@ -1,0 +1,38 @@
+// Package awslambda runs core handlers on AWS Lambda, behind whatever brings the
+// request: API Gateway (REST and HTTP APIs), a function URL, an Application Load
+// Balancer; and takes SQS batches and EventBridge schedules.
+//
+// # Where to start
+//
+// A program of one line:
+//
+//	func main() { awslambda.Start(awslambda.Wrap(handler)) }
+//
+// handler is any core.Handler: callback.Payment, login.Routes, core.Routes. [New]
+// takes a [Config] for the rest: messages of a queue, schedules, limits. A
+// [Handler] is called by tests as it is by Lambda: [Handler.Invoke] takes the
+// event's bytes and returns the answer's. An http.Handler of your own rides along
+// through nethttp.FromHTTP.
+//
+// Build for the runtime provided.al2023, with -tags lambda.norpc, as "bootstrap".
+//
+// # What it guards
+//
+// A signature covers exact bytes, and every event has its own way to change them.
+// The body is what was sent, base64 or not. Header lines keep their repeats where
+// the event does; a value is never split at a comma. The path and the query are
+// as they were sent where the event says how they were, and are made again where
+// it does not:
+//
+//	                       path                       query
+//	REST API (v1)          as sent                    made again of decoded values, keys sorted
+//	HTTP API (v2), URL     escaped again: "%2F" is    as sent
+//	                       "/" by then
+//	ALB                    as sent                    as sent, keys sorted
+//
+// A request that no HTTP server would take (a path or a header that cannot be,
+// base64 that is none) is answered with 400 and one that is too large with 413; a
+// panic, or no answer, is 500. An event that is no HTTP request is never answered
+// as one: a batch of messages without a Message to take it fails the invocation,
+// so that its messages stay in the queue; so does an event that nobody knows.
+package awslambda

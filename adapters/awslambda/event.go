@@ -1,0 +1,140 @@
+package awslambda
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// kind is what an event is.
+type kind string
+
+const (
+	restAPI     kind = "a request of a REST API (v1)"
+	httpAPI     kind = "a request of an HTTP API (v2)"
+	functionURL kind = "a request of a function URL"
+	alb         kind = "a request of a load balancer"
+	sqsBatch    kind = "a batch of SQS messages"
+	schedule    kind = "a schedule"
+)
+
+// event is as much of an event as is needed, of whatever kind.
+type event struct {
+	kind kind
+
+	Version        string `json:"version"`
+	HTTPMethod     string `json:"httpMethod"`
+	Path           string `json:"path"`
+	RawPath        string `json:"rawPath"`
+	RawQueryString string `json:"rawQueryString"`
+	RequestContext struct {
+		Stage      string          `json:"stage"`
+		DomainName string          `json:"domainName"`
+		ELB        json.RawMessage `json:"elb"`
+		Identity   struct {
+			SourceIP string `json:"sourceIp"`
+		} `json:"identity"`
+		HTTP *struct {
+			Method   string `json:"method"`
+			SourceIP string `json:"sourceIp"`
+		} `json:"http"`
+	} `json:"requestContext"`
+	Headers           map[string]string   `json:"headers"`
+	MultiValueHeaders map[string][]string `json:"multiValueHeaders"`
+	Cookies           []string            `json:"cookies"`
+	Query             map[string]string   `json:"queryStringParameters"`
+	MultiValueQuery   map[string][]string `json:"multiValueQueryStringParameters"`
+	Body              string              `json:"body"`
+	IsBase64Encoded   bool                `json:"isBase64Encoded"`
+
+	Records []struct {
+		EventSource    string `json:"eventSource"`
+		EventSourceARN string `json:"eventSourceARN"`
+		MessageID      string `json:"messageId"`
+		Body           string `json:"body"`
+	} `json:"Records"`
+
+	Source     string `json:"source"`
+	DetailType string `json:"detail-type"`
+}
+
+// readEvent reads an event, and finds out what it is by what only its kind has.
+func readEvent(payload []byte) (*event, error) {
+	e := new(event)
+	if err := json.Unmarshal(payload, e); err != nil {
+		// The error of encoding/json could quote what is in the event.
+		return nil, errors.New("awslambda: the event is no JSON object of the kinds that this package knows")
+	}
+	v2 := e.RequestContext.HTTP != nil && e.RequestContext.HTTP.Method != ""
+	v1 := e.HTTPMethod != ""
+	batch := len(e.Records) > 0
+	timed := e.Source == "aws.events" && e.DetailType == "Scheduled Event"
+	switch n := count(v1, v2, batch, timed); {
+	case n == 0:
+		return nil, fmt.Errorf("awslambda: the event is none that this package knows: %s", shapeOf(payload))
+	case n > 1:
+		return nil, fmt.Errorf("awslambda: the event is of two minds, so nobody can tell what it asks: %s", shapeOf(payload))
+	case v2 && e.Version != "2.0", v2 && (e.MultiValueHeaders != nil || e.Path != ""):
+		return nil, fmt.Errorf("awslambda: the event has fields of v1 and of v2: %s", shapeOf(payload))
+	case v2 && strings.Contains(e.RequestContext.DomainName, ".lambda-url."):
+		e.kind = functionURL
+	case v2:
+		e.kind = httpAPI
+	case v1 && (e.RawPath != "" || e.Version == "2.0"):
+		return nil, fmt.Errorf("awslambda: the event has fields of v1 and of v2: %s", shapeOf(payload))
+	case v1 && len(e.RequestContext.ELB) > 0:
+		e.kind = alb
+	case v1:
+		e.kind = restAPI
+	case timed:
+		e.kind = schedule
+	default:
+		for _, r := range e.Records {
+			if r.EventSource != "aws:sqs" || r.MessageID == "" {
+				return nil, fmt.Errorf("awslambda: the event has records, and not of SQS: %s", shapeOf(payload))
+			}
+		}
+		e.kind = sqsBatch
+	}
+	return e, nil
+}
+
+func count(facts ...bool) (n int) {
+	for _, f := range facts {
+		if f {
+			n++
+		}
+	}
+	return n
+}
+
+// known are the members of an event that a message may name: what else is there
+// may be anybody's word.
+var known = []string{
+	"version", "httpMethod", "path", "rawPath", "rawQueryString", "requestContext", "headers", "multiValueHeaders", "cookies",
+	"queryStringParameters", "multiValueQueryStringParameters", "body", "isBase64Encoded", "Records", "source", "detail-type", "detail",
+	"routeKey", "resource",
+}
+
+// shapeOf names the members that an event has, and nothing of their content.
+func shapeOf(payload []byte) string {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(payload, &members) != nil {
+		return "it is no JSON object"
+	}
+	var has []string
+	for _, name := range known {
+		if _, ok := members[name]; ok {
+			has = append(has, name)
+			delete(members, name)
+		}
+	}
+	switch {
+	case len(has) == 0 && len(members) == 0:
+		return "it is empty"
+	case len(has) == 0:
+		return fmt.Sprintf("it has %d members, and none that such an event has", len(members))
+	}
+	return "it has " + strings.Join(has, ", ")
+}

@@ -1,0 +1,37 @@
+package awslambda
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+)
+
+type itemFailure struct {
+	ItemIdentifier string `json:"itemIdentifier"`
+}
+
+// messages hands on the messages of a batch, one after the other, and reports
+// those that failed. What there is no time for has failed too: it comes again.
+func (h *Handler) messages(ctx context.Context, e *event) ([]byte, error) {
+	if h.cfg.Message == nil {
+		return nil, errors.New("awslambda: the event is a batch of SQS messages, and this function takes none: set Config.Message, or take the trigger away; the messages stay in the queue")
+	}
+	failures := []itemFailure{}
+	for _, record := range e.Records {
+		inOrder := strings.HasSuffix(record.EventSourceARN, ".fifo")
+		err := ctx.Err()
+		if err == nil && (!inOrder || len(failures) == 0) {
+			err = h.guard(ctx, "a message", func() error { return h.cfg.Message(ctx, []byte(record.Body)) })
+			if err != nil {
+				h.cfg.Logger.WarnContext(ctx, "a message failed, and comes again", "message_id", record.MessageID, "reason", err.Error())
+			}
+		}
+		if err != nil || inOrder && len(failures) > 0 {
+			failures = append(failures, itemFailure{record.MessageID})
+		}
+	}
+	return json.Marshal(struct {
+		BatchItemFailures []itemFailure `json:"batchItemFailures"`
+	}{failures})
+}

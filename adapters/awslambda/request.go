@@ -1,0 +1,198 @@
+package awslambda
+
+import (
+	"cmp"
+	"encoding/base64"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/textproto"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/imprest-go/imprest/core"
+)
+
+// request makes the request of an event, or says with which status to refuse it:
+// the one with which an HTTP server would.
+func (h *Handler) request(e *event) (_ *core.Request, status int) {
+	r := &core.Request{Method: e.HTTPMethod, RawQuery: e.query()}
+	remote := e.RequestContext.Identity.SourceIP
+	if e.RequestContext.HTTP != nil {
+		r.Method, remote = e.RequestContext.HTTP.Method, e.RequestContext.HTTP.SourceIP
+	}
+	var ok bool
+	if r.Path, ok = h.path(e); !ok || !isToken(r.Method) || !isQuery(r.RawQuery) {
+		return nil, http.StatusBadRequest
+	}
+	if r.Header, ok = e.header(); !ok {
+		return nil, http.StatusBadRequest
+	}
+	if e.kind == alb { // it tells of its client in the last entry of this header alone
+		forwarded := r.Header.Get("X-Forwarded-For")
+		remote = strings.TrimSpace(forwarded[strings.LastIndexByte(forwarded, ',')+1:])
+	}
+	if ip, err := netip.ParseAddr(remote); err == nil {
+		r.RemoteAddr = net.JoinHostPort(ip.String(), "0")
+	}
+	r.Body = []byte(e.Body)
+	if e.IsBase64Encoded {
+		if base64.StdEncoding.DecodedLen(len(e.Body)) > h.cfg.MaxBody+2 {
+			return nil, http.StatusRequestEntityTooLarge
+		}
+		body, err := base64.StdEncoding.Strict().DecodeString(e.Body)
+		if err != nil {
+			return nil, http.StatusBadRequest
+		}
+		r.Body = body
+	}
+	if len(r.Body) > h.cfg.MaxBody {
+		return nil, http.StatusRequestEntityTooLarge
+	}
+	if len(r.Body) == 0 {
+		r.Body = nil
+	}
+	return r, 0
+}
+
+// path returns the path of a request as it was sent, as nearly as the event
+// tells; false if it is none.
+func (h *Handler) path(e *event) (string, bool) {
+	path := e.Path
+	if e.kind == httpAPI || e.kind == functionURL {
+		path = e.RawPath
+		// Percent-encoding was taken off. What is left of it is text, unless it
+		// was never any: then nobody could take it off.
+		if !isEscaped(path) {
+			return "", false
+		}
+		path = (&url.URL{Path: path}).EscapedPath()
+		if stage := e.RequestContext.Stage; !h.cfg.KeepStage && stage != "" && stage != "$default" {
+			path = without(path, "/"+stage)
+		}
+	}
+	path = without(path, h.cfg.BasePath)
+	if !strings.HasPrefix(path, "/") || !isEscaped(path) || strings.ContainsFunc(path, isControl) || strings.ContainsAny(path, "?# ") {
+		return "", false
+	}
+	return path, true
+}
+
+// without takes a prefix off a path if it is there as whole segments.
+func without(path, prefix string) string {
+	rest, ok := strings.CutPrefix(path, prefix)
+	switch {
+	case !ok || prefix == "":
+		return path
+	case rest == "":
+		return "/"
+	case rest[0] != '/':
+		return path
+	}
+	return rest
+}
+
+// isEscaped reports whether every "%" begins an escape.
+func isEscaped(text string) bool {
+	for i := 0; i < len(text); i++ {
+		if text[i] == '%' && (i+2 >= len(text) || !isHex(text[i+1]) || !isHex(text[i+2])) {
+			return false
+		}
+	}
+	return true
+}
+
+func isHex(b byte) bool {
+	return b >= '0' && b <= '9' || b >= 'a' && b <= 'f' || b >= 'A' && b <= 'F'
+}
+
+func isControl(r rune) bool { return r < ' ' || r == 0x7f }
+
+// isQuery reports whether an HTTP server would take a query.
+func isQuery(query string) bool {
+	return !strings.ContainsFunc(query, isControl) && !strings.ContainsRune(query, ' ')
+}
+
+// query returns the query as it was sent, as nearly as the event tells.
+func (e *event) query() string {
+	switch e.kind {
+	case httpAPI, functionURL:
+		return e.RawQueryString
+	}
+	all := e.MultiValueQuery
+	if all == nil {
+		all = map[string][]string{}
+		for name, value := range e.Query {
+			all[name] = []string{value}
+		}
+	}
+	if e.kind == restAPI {
+		return url.Values(all).Encode() // names and values come decoded
+	}
+	var query strings.Builder
+	for _, name := range slices.Sorted(keys(all)) {
+		for _, value := range all[name] {
+			if query.Len() > 0 {
+				query.WriteByte('&')
+			}
+			query.WriteString(name + "=" + value)
+		}
+	}
+	return query.String()
+}
+
+func keys(m map[string][]string) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		for name := range m {
+			if !yield(name) {
+				return
+			}
+		}
+	}
+}
+
+// header returns the header lines, Host first, the others by name; false if one
+// could not have come over HTTP.
+func (e *event) header() (core.Header, bool) {
+	header := make(core.Header, 0, len(e.Headers)+len(e.MultiValueHeaders)+1)
+	add := func(name, value string) bool {
+		if !isToken(name) || strings.ContainsFunc(value, func(r rune) bool { return r != '\t' && isControl(r) }) {
+			return false
+		}
+		header = append(header, core.HeaderField{Name: textproto.CanonicalMIMEHeaderKey(name), Value: value})
+		return true
+	}
+	if e.MultiValueHeaders != nil {
+		for name, values := range e.MultiValueHeaders {
+			for _, value := range values {
+				if !add(name, value) {
+					return nil, false
+				}
+			}
+		}
+	} else {
+		for name, value := range e.Headers {
+			if !add(name, value) {
+				return nil, false
+			}
+		}
+	}
+	if len(e.Cookies) > 0 && !add("Cookie", strings.Join(e.Cookies, "; ")) {
+		return nil, false
+	}
+	slices.SortStableFunc(header, func(a, b core.HeaderField) int {
+		if host := "Host"; a.Name != b.Name && (a.Name == host || b.Name == host) {
+			if a.Name == host {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Compare(a.Name, b.Name)
+	})
+	return header, true
+}
+
+const tokenChars = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+func isToken(text string) bool { return text != "" && strings.Trim(text, tokenChars) == "" }
