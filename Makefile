@@ -18,7 +18,7 @@ quick: ## the hermetic tests alone, no part of the system needed
 
 .PHONY: lint
 lint: ## gofmt, go vet, staticcheck, go.mod
-	@unformatted=$$(gofmt -l core adapters functions testkit); test -z "$$unformatted" || { echo "gofmt would change:"; echo "$$unformatted"; exit 1; }
+	@unformatted=$$(gofmt -l core adapters functions testkit template); test -z "$$unformatted" || { echo "gofmt would change:"; echo "$$unformatted"; exit 1; }
 	$(GO) vet -tags real ./...
 	$(GO) tool staticcheck -tags real ./...
 	$(GO) mod tidy -diff

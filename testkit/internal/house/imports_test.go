@@ -61,6 +61,7 @@ var modules = map[string]string{
 	"github.com/rogpeppe/go-internal":        "testscript: the command line's tests read like a terminal",
 	"github.com/stretchr/testify":            "assertions, in tests and in storetest",
 	"github.com/urfave/cli/v3":               "flags, help and completion without dependencies of its own",
+	"golang.org/x/mod":                       "packs this module as a proxy serves it, in the tests of the starters alone",
 	"modernc.org/sqlite":                     "SQLite without cgo: the embedded journal",
 	"pgregory.net/rapid":                     "properties with shrinking",
 	"rsc.io/qr":                              "QR codes of links into the app, on a desktop: small, tagged, without dependencies",
