@@ -54,7 +54,7 @@ var lattice = []struct{ pkg, imports, reason string }{
 
 // modules says why each direct dependency is worth its weight.
 var modules = map[string]string{
-	"github.com/aws/aws-lambda-go":          "the Lambda runtime's client, AWS's own",
+	"github.com/aws/aws-lambda-go":           "the Lambda runtime's client, AWS's own",
 	"github.com/chromedp/cdproto":            "the commands of chromedp, typed",
 	"github.com/chromedp/chromedp":           "drives Debian's Chromium, in tests alone: no driver of its own, a pipe to the browser",
 	"github.com/go-playground/validator/v10": "checks what users hand in, behind core/internal/check",

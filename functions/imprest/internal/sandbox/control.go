@@ -47,6 +47,8 @@ func (w *world) controlCalls() []controlCall {
 		{"GET", "/_sandbox/purchases", "the newest purchases as they are on record; ?limit= up to 500", w.getPurchases},
 		{"GET", "/_sandbox/purchases/{id}", "one purchase as it is on record", w.getPurchase},
 		{"GET", "/_sandbox/codes", "how many exchange codes are free, reserved, used or in quarantine, by catalog_code", w.getCodes},
+		{"POST", "/_sandbox/mall-payments", `pays an order of the mall, as wx.requestPayment does: {"timeStamp": "…", "nonceStr": "…", "package": "…", "signType": "…", "paySign": "…"}`, w.postMallPayment},
+		{"GET", "/_sandbox/mall-orders", "the orders of the fake mall, the newest first", w.getMallOrders},
 		{"GET", "/_sandbox/robot-events", "what the robot was told, the newest first", w.getRobotEvents},
 		{"GET", "/_sandbox/requests", "what the platform, the cloud and WeChat were asked, and what the platform sent", w.getRequests},
 		{"POST", "/_sandbox/sweep", "does everything that is due, now", w.postSweep},
@@ -80,7 +82,7 @@ func (w *world) controlAnswer(v any, err error) *core.Response {
 	switch code := core.CodeOf(err); {
 	case err == nil:
 		return core.JSON(status, v)
-	case code == core.CodeInvalid:
+	case code == core.CodeInvalid, code == core.CodeForged:
 		status = http.StatusBadRequest
 	case code == core.CodeNotFound:
 		status = http.StatusNotFound

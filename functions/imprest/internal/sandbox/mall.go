@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/imprest-go/imprest/core"
 	"github.com/imprest-go/imprest/core/mall"
@@ -36,6 +37,36 @@ func (w *world) mayAsk(m *merchant) mall.Authorize {
 		}
 		return caller, nil
 	}
+}
+
+// postMallPayment is wx.requestPayment for a mini program that runs elsewhere.
+func (w *world) postMallPayment(_ context.Context, r *core.Request) (any, error) {
+	var prepay testkit.WXPayment
+	if err := json.Unmarshal(r.Body, &prepay); err != nil {
+		return nil, invalid("the body must be the object that wx.requestPayment takes")
+	}
+	orderID, err := w.cloud.RequestPayment(prepay)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]string{"orderId": orderID}, nil
+}
+
+// mallOrderView is an order of the fake mall as the control API shows it.
+type mallOrderView struct {
+	OrderID  string   `json:"orderId"`
+	Status   string   `json:"orderStatus"`
+	SKUCode  string   `json:"skuCode"`
+	DeviceID string   `json:"device_id"`
+	Amount   core.Fen `json:"amount"`
+}
+
+func (w *world) getMallOrders(context.Context, *core.Request) (any, error) {
+	views := []mallOrderView{}
+	for _, o := range slices.Backward(w.cloud.MallOrders()) {
+		views = append(views, mallOrderView{o.OrderID, o.Status, o.SKUCode, o.DeviceID, o.AmountTrade})
+	}
+	return views, nil
 }
 
 // buyInMall walks from the login to the payment on the mall rail, as a mini

@@ -136,3 +136,35 @@ func TestTheMallRoutesOfTheShop(t *testing.T) {
 	require.NoError(t, json.Unmarshal(answer.body, &services))
 	assert.True(t, bytes.Contains(answer.body, []byte(testkit.ServiceFreeStorage)), string(answer.body))
 }
+
+// A mini program that runs elsewhere buys in a sandbox that serves: it pays by
+// the control API, with what the shop answered and nothing else.
+func TestAMallPurchaseInASandboxThatServes(t *testing.T) {
+	w := startWorld(t, Config{})
+	b := newBrowser(w.base)
+	defer b.client.CloseIdleConnections()
+	require.NoError(t, w.logIn(t.Context(), b))
+	wish, err := w.chooseInMall(t.Context(), b)
+	require.NoError(t, err)
+	answer, err := b.send(t.Context(), "POST", b.base+"/purchases", "application/json", string(wish), false)
+	require.NoError(t, err)
+	require.Equal(t, 201, answer.status, string(answer.body))
+	var bought purchase.View
+	require.NoError(t, json.Unmarshal(answer.body, &bought))
+	pay := func(prepay string) int {
+		paid, err := b.send(t.Context(), "POST", b.base+"/_sandbox/mall-payments", "application/json", prepay, false)
+		require.NoError(t, err)
+		return paid.status
+	}
+	assert.Equal(t, 400, pay(`{"package":"prepay_id=1"}`))
+	assert.Equal(t, 400, pay(`[]`))
+	assert.Equal(t, 200, pay(string(bought.Mall.Prepay)))
+	assert.Equal(t, 409, pay(string(bought.Mall.Prepay)), "nobody pays twice")
+	listed, err := b.get(t.Context(), b.base+"/_sandbox/mall-orders")
+	require.NoError(t, err)
+	assert.Contains(t, string(listed.body), `"orderStatus":"finished"`)
+	require.Eventually(t, func() bool {
+		shown, err := b.get(t.Context(), b.base+"/purchases/"+bought.ID)
+		return err == nil && bytes.Contains(shown.body, []byte(`"state":"delivered"`))
+	}, 20*time.Second, 100*time.Millisecond)
+}
