@@ -32,7 +32,10 @@
   let inside = false;
   if (window.vvchat) {
     const whenReady = vvchat.ready || vvchat.onReady;
-    whenReady.call(vvchat, () => { inside = true; });
+    whenReady.call(vvchat, () => {
+      inside = true;
+      document.body.dataset.inside = "";
+    });
   }
 
   // call asks the app for something that its user has to agree to.

@@ -156,7 +156,7 @@ func (m *market) copyTemplate(folder, to string) (dir string) {
 }
 
 // The starter of a shop, as gonew copies it, builds, passes its own tests under
-// the race detector, and leaves nothing for static checks to say.
+// the race detector, leaves nothing for static checks to say, and sells.
 func TestTheShopThatIsCopied(t *testing.T) {
 	m := publish(t, "template/shop")
 	dir := m.copyTemplate("template/shop", "example.com/myshop")
@@ -165,7 +165,8 @@ func TestTheShopThatIsCopied(t *testing.T) {
 	assert.True(t, strings.HasPrefix(string(goMod), "module example.com/myshop\n"), string(goMod))
 	assert.Equal(t, direct(t, readFile(t, "go.mod"))["modernc.org/sqlite"], direct(t, string(goMod))["modernc.org/sqlite"], "the shop links another SQLite than the journal is tested with")
 
-	m.run(dir, "go", "build", "./...")
+	program := filepath.Join(t.TempDir(), "shop")
+	m.run(dir, "go", "build", "-o", program, ".")
 	m.run(dir, "go", "vet", "./...")
 	m.run(dir, "go", "test", "-race", "./...")
 	bin := t.TempDir()
@@ -174,6 +175,7 @@ func TestTheShopThatIsCopied(t *testing.T) {
 	out, err := build.CombinedOutput()
 	require.NoError(t, err, string(out))
 	m.run(dir, filepath.Join(bin, "staticcheck"), "./...")
+	sells(t, program)
 }
 
 // direct returns what a go.mod requires directly, with its versions.
