@@ -41,6 +41,7 @@ var lattice = []struct{ pkg, imports, reason string }{
 
 	{"adapters/nethttp", "core", "carries bytes, knows no meaning"},
 	{"adapters/awslambda", "core github.com/aws/aws-lambda-go/lambda", "carries bytes to and from Lambda's events"},
+	{"adapters/webhook", "core core/purchase", "deliveries over signed HTTP, for whoever runs a function and keeps the goods elsewhere"},
 	{"adapters/sqlitestore", "core core/journal modernc.org/sqlite modernc.org/sqlite/lib", "the one place that links SQLite"},
 
 	{"testkit", "core", "the fake makes its own signatures: with core/sign, client and fake could be wrong together"},
@@ -49,6 +50,12 @@ var lattice = []struct{ pkg, imports, reason string }{
 	{"testkit/storetest", "core core/journal github.com/stretchr/testify/assert github.com/stretchr/testify/require", "a suite is made of tests"},
 	{"testkit/internal/house", "", "tests alone"},
 
+	{"functions/internal/boot", "core core/callback core/journal core/login core/purchase core/vvchat adapters/nethttp adapters/webhook", "wires a function, and links neither a store nor a platform"},
+	{"functions/internal/target", "core core/journal adapters/awslambda adapters/sqlitestore functions/internal/boot", "what a build links"},
+	{"functions/paycallback", "functions/internal/boot functions/internal/target", "a main"},
+	{"functions/checkout", "functions/internal/boot functions/internal/target", "a main"},
+	{"functions/login", "functions/internal/boot functions/internal/target", "a main"},
+	{"functions/reconcile", "functions/internal/boot functions/internal/target", "a main"},
 	{"functions/imprest", "core core/callback core/journal core/sign testkit functions/imprest/internal/sandbox github.com/urfave/cli/v3", "the command line links the test kit"},
 	{"functions/imprest/internal/sandbox", "core core/callback core/journal core/login core/mall core/purchase core/vvchat core/wechat adapters/nethttp adapters/sqlitestore testkit testkit/phone", "wires everything"},
 }

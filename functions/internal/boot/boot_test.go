@@ -1,0 +1,250 @@
+package boot_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/imprest-go/imprest/adapters/webhook"
+	"github.com/imprest-go/imprest/core"
+	"github.com/imprest-go/imprest/core/journal"
+	"github.com/imprest-go/imprest/core/purchase"
+	"github.com/imprest-go/imprest/core/vvchat"
+	"github.com/imprest-go/imprest/functions/internal/boot"
+	"github.com/imprest-go/imprest/testkit"
+)
+
+const deliverKey = "0123456789abcdef0123456789abcdef"
+
+// environment is one that every program takes.
+func environment() map[string]string {
+	return map[string]string{
+		"IMPREST_APP_ID": "test", "IMPREST_APP_KEY": "a-key-of-sixteen-characters, an-older-key-of-sixteen", "IMPREST_STORE_NO": "s1234",
+		"IMPREST_BASE_URL": "https://platform.example", "IMPREST_NOTIFY_URL": "https://shop.example/callbacks/payment", "IMPREST_JOURNAL": "memory",
+		"IMPREST_DELIVER_URL": "https://shop.example/deliveries", "IMPREST_DELIVER_KEY": deliverKey, "IMPREST_OFFERS_FILE": "offers.json",
+		"IMPREST_COOKIE_KEYS": strings.Repeat("c", 32), "IMPREST_REDIRECT_URI": "https://shop.example/login/return",
+	}
+}
+
+func files(name string) ([]byte, error) {
+	switch name {
+	case "offers.json":
+		return []byte(`{"voip-1y": {"title": "VoIP, one year", "amount": 3600, "data": {"a": 1}}}`), nil
+	case "keys":
+		return []byte("a-key-of-sixteen-characters\nan-older-key-of-sixteen\n"), nil
+	case "empty":
+		return []byte("\n"), nil
+	case "bad.json":
+		return []byte(`{"x": {"title": "t", "amount": 1.5}}`), nil
+	case "free.json":
+		return []byte(`{"x": {"title": "t", "amount": 0}}`), nil
+	}
+	return nil, errors.New("no such file")
+}
+
+func load(program boot.Program, env map[string]string) (boot.Config, error) {
+	return boot.Load(program, func(name string) string { return env[name] }, files)
+}
+
+var programs = []boot.Program{boot.PayCallback, boot.Checkout, boot.Login, boot.Reconcile}
+
+func TestEveryProgramTakesAGoodEnvironment(t *testing.T) {
+	for _, program := range programs {
+		cfg, err := load(program, environment())
+		require.NoError(t, err, program)
+		assert.Len(t, cfg.AppKeys, 2)
+		assert.Equal(t, []any{":8080", time.Minute, slog.LevelInfo}, []any{cfg.Listen, cfg.SweepEvery, cfg.LogLevel})
+		f, err := boot.Build(cfg, journal.NewMemory(), slog.New(slog.DiscardHandler))
+		require.NoError(t, err, program)
+		assert.NotNil(t, f.HTTP)
+		assert.Equal(t, program != boot.Login, f.Tick != nil && f.Message != nil, program)
+		resp := f.HTTP.Handle(t.Context(), &core.Request{Method: "GET", Path: "/healthz"})
+		assert.Equal(t, 200, resp.Status)
+	}
+}
+
+// One line that names the variable, and says nothing of a secret.
+func TestBadEnvironments(t *testing.T) {
+	for name, tt := range map[string]struct {
+		program boot.Program
+		change  map[string]string
+		says    string
+	}{
+		"no app_id":             {boot.Login, map[string]string{"IMPREST_APP_ID": ""}, "IMPREST_APP_ID must be set: the app_id"},
+		"no key":                {boot.Login, map[string]string{"IMPREST_APP_KEY": " "}, "IMPREST_APP_KEY must be set, or IMPREST_APP_KEY_FILE"},
+		"two keys":              {boot.Login, map[string]string{"IMPREST_APP_KEY_FILE": "keys"}, "IMPREST_APP_KEY_FILE and IMPREST_APP_KEY are both set"},
+		"a key file not there":  {boot.Login, map[string]string{"IMPREST_APP_KEY": "", "IMPREST_APP_KEY_FILE": "nope"}, "IMPREST_APP_KEY_FILE names a file that cannot be read"},
+		"an empty key file":     {boot.Login, map[string]string{"IMPREST_APP_KEY": "", "IMPREST_APP_KEY_FILE": "empty"}, "IMPREST_APP_KEY_FILE names a file without a key"},
+		"no journal":            {boot.Login, map[string]string{"IMPREST_JOURNAL": ""}, "IMPREST_JOURNAL must be set"},
+		"no store_no":           {boot.PayCallback, map[string]string{"IMPREST_STORE_NO": ""}, "IMPREST_STORE_NO must be set"},
+		"no cookie keys":        {boot.Login, map[string]string{"IMPREST_COOKIE_KEYS": ""}, "IMPREST_COOKIE_KEYS must be set"},
+		"no offers":             {boot.Checkout, map[string]string{"IMPREST_OFFERS_FILE": ""}, "IMPREST_OFFERS_FILE must be set"},
+		"offers not there":      {boot.Checkout, map[string]string{"IMPREST_OFFERS_FILE": "nope"}, "IMPREST_OFFERS_FILE names a file that cannot be read"},
+		"a price of half a fen": {boot.Checkout, map[string]string{"IMPREST_OFFERS_FILE": "bad.json"}, "IMPREST_OFFERS_FILE must hold"},
+		"an offer for nothing":  {boot.Checkout, map[string]string{"IMPREST_OFFERS_FILE": "free.json"}, "whose amount is not greater than 0"},
+		"a cap of nothing":      {boot.PayCallback, map[string]string{"IMPREST_OUT_OPEN_ID": "o", "IMPREST_PAYOUT_NOTIFY_URL": "https://x.example/p"}, "IMPREST_REFUND_DAILY_CAP must be"},
+		"a cap of half a fen":   {boot.PayCallback, map[string]string{"IMPREST_OUT_OPEN_ID": "o", "IMPREST_PAYOUT_NOTIFY_URL": "https://x.example/p", "IMPREST_REFUND_DAILY_CAP": "1.5"}, "IMPREST_REFUND_DAILY_CAP must be"},
+		"a cap alone":           {boot.PayCallback, map[string]string{"IMPREST_REFUND_DAILY_CAP": "5"}, "without IMPREST_OUT_OPEN_ID"},
+		"refunds untold":        {boot.PayCallback, map[string]string{"IMPREST_OUT_OPEN_ID": "o", "IMPREST_REFUND_DAILY_CAP": "5"}, "IMPREST_PAYOUT_NOTIFY_URL must be given"},
+		"a port":                {boot.Login, map[string]string{"IMPREST_LISTEN": "8080"}, "IMPREST_LISTEN must be HOST:PORT"},
+		"PORT":                  {boot.Login, map[string]string{"PORT": "http"}, "PORT must be a number"},
+		"a level":               {boot.Login, map[string]string{"IMPREST_LOG": "loud"}, "IMPREST_LOG must be"},
+		"a sweep":               {boot.Reconcile, map[string]string{"IMPREST_SWEEP_EVERY": "often"}, "IMPREST_SWEEP_EVERY must be"},
+	} {
+		env := environment()
+		for k, v := range tt.change {
+			env[k] = v
+		}
+		_, err := load(tt.program, env)
+		require.ErrorContains(t, err, tt.says, name)
+		assert.NotContains(t, err.Error(), "\n", name)
+		for _, secret := range []string{deliverKey, "a-key-of", "cccc"} {
+			assert.NotContains(t, err.Error(), secret, name)
+		}
+	}
+	env := environment()
+	env["PORT"] = "9000"
+	cfg, err := load(boot.Login, env)
+	require.NoError(t, err)
+	assert.Equal(t, ":9000", cfg.Listen)
+	delete(env, "IMPREST_APP_KEY")
+	env["IMPREST_APP_KEY_FILE"] = "keys"
+	cfg, err = load(boot.Login, env)
+	require.NoError(t, err)
+	assert.Len(t, cfg.AppKeys, 2)
+	// What a program does not read cannot trouble it.
+	delete(env, "IMPREST_STORE_NO")
+	env["IMPREST_SWEEP_EVERY"] = "often"
+	_, err = load(boot.Login, env)
+	assert.NoError(t, err)
+}
+
+// What Load does not know, the parts check when they are wired.
+func TestBuildChecks(t *testing.T) {
+	for name, change := range map[string]func(*boot.Config){
+		"IMPREST_DELIVER_URL": func(c *boot.Config) { c.DeliverURL = "http://shop.example/d" },
+		"base_url":            func(c *boot.Config) { c.BaseURL = "http://platform.example" },
+		"app_key":             func(c *boot.Config) { c.AppKeys = core.Secrets("short") },
+		"notify_url":          func(c *boot.Config) { c.NotifyURL = "callbacks" },
+		"no program":          func(c *boot.Config) { c.Program = "x" },
+	} {
+		cfg, err := load(boot.PayCallback, environment())
+		require.NoError(t, err)
+		change(&cfg)
+		_, err = boot.Build(cfg, journal.NewMemory(), slog.New(slog.DiscardHandler))
+		assert.ErrorContains(t, err, name)
+	}
+}
+
+func TestHelpHasEveryVariableThatIsRead(t *testing.T) {
+	read := map[string]bool{}
+	for _, program := range programs {
+		_, err := boot.Load(program, func(name string) string { read[name] = true; return environment()[name] }, files)
+		require.NoError(t, err)
+		help := boot.Help(program)
+		for name := range read {
+			if name != "PORT" {
+				assert.Contains(t, boot.Help(boot.PayCallback)+boot.Help(boot.Checkout)+boot.Help(boot.Login)+boot.Help(boot.Reconcile), name)
+			}
+		}
+		assert.Contains(t, help, "* IMPREST_APP_ID")
+	}
+	assert.NotContains(t, boot.Help(boot.Login), "IMPREST_STORE_NO")
+}
+
+// warehouse is the merchant's server behind the webhook.
+type warehouse struct {
+	mu      sync.Mutex
+	granted map[string]int
+}
+
+func (w *warehouse) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	if webhook.Verify(core.NewSecret(deliverKey), time.Now(), r.Method, r.URL.Path, r.Header, body) != nil {
+		rw.WriteHeader(401)
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	id := r.Header.Get("Idempotency-Key")
+	if r.Method == http.MethodGet {
+		_ = json.NewEncoder(rw).Encode(map[string]bool{"granted": w.granted[id] > 0})
+		return
+	}
+	w.granted[id]++
+}
+
+// A sale by three programs on one journal: ordered at the checkout, paid, told to
+// paycallback, delivered by webhook; a message of the queue and a sweep find
+// nothing left to do.
+func TestASaleOverThePrograms(t *testing.T) {
+	goods := &warehouse{granted: map[string]int{}}
+	shop := httptest.NewServer(goods)
+	defer shop.Close()
+	var callbacks core.Handler
+	platform := testkit.StartPlatform(t, testkit.PlatformConfig{
+		Clock:  testkit.NewRunningClock(),
+		Client: testkit.HandlerClient(core.HandlerFunc(func(ctx context.Context, r *core.Request) *core.Response { return callbacks.Handle(ctx, r) })),
+	})
+	env := environment()
+	account := platform.Account()
+	env["IMPREST_APP_ID"], env["IMPREST_APP_KEY"], env["IMPREST_ALLOW_WEAK_KEY"] = account.AppID, account.AppKey.Reveal(), "true"
+	env["IMPREST_STORE_NO"], env["IMPREST_BASE_URL"], env["IMPREST_DELIVER_URL"] = account.StoreNo, platform.URL, shop.URL+"/deliveries"
+	store := journal.NewMemory()
+	built := map[boot.Program]boot.Function{}
+	for _, program := range programs {
+		cfg, err := load(program, env)
+		require.NoError(t, err)
+		built[program], err = boot.Build(cfg, store, slog.New(slog.DiscardHandler))
+		require.NoError(t, err)
+	}
+	callbacks = built[boot.PayCallback].HTTP
+
+	// Nobody buys without a session; the order itself is made by the service.
+	resp := built[boot.Checkout].HTTP.Handle(t.Context(), &core.Request{Method: "POST", Path: "/purchases", Body: []byte(`{"offer":"voip-1y","price":3600}`),
+		Header: core.Header{{Name: "Content-Type", Value: "application/json"}}})
+	require.Equal(t, 401, resp.Status)
+
+	p := orderOne(t, env, store)
+	_, err := platform.Pay(t.Context(), p.ImprestCode, "")
+	require.NoError(t, err)
+	record, err := store.Get(t.Context(), purchase.Prefix+p.ID)
+	require.NoError(t, err)
+	assert.Contains(t, string(record.Body), `"state":"delivered"`)
+	assert.Equal(t, map[string]int{p.ID: 1}, goods.granted)
+
+	require.NoError(t, built[boot.PayCallback].Message(t.Context(), []byte(`{"id":"`+p.ID+`"}`)))
+	require.Error(t, built[boot.PayCallback].Message(t.Context(), []byte(`{}`)))
+	require.NoError(t, built[boot.Reconcile].Tick(t.Context()))
+	assert.Equal(t, map[string]int{p.ID: 1}, goods.granted)
+}
+
+// orderOne makes an order as the checkout does for a buyer who is logged in.
+func orderOne(t *testing.T, env map[string]string, store journal.Store) purchase.Purchase {
+	t.Helper()
+	client, err := vvchat.New(vvchat.Config{
+		BaseURL: env["IMPREST_BASE_URL"], AppID: env["IMPREST_APP_ID"], AppKeys: core.Secrets(env["IMPREST_APP_KEY"]), StoreNo: env["IMPREST_STORE_NO"],
+	})
+	require.NoError(t, err)
+	deliverer, err := webhook.New(webhook.Config{URL: env["IMPREST_DELIVER_URL"], Key: core.NewSecret(deliverKey)})
+	require.NoError(t, err)
+	sales, err := purchase.New(purchase.Config{
+		Store: store, Platform: client, Catalog: purchase.Offers{"voip-1y": {Title: "VoIP, one year", Amount: 3600}}, Deliverer: deliverer,
+		NotifyURL: "http://127.0.0.1/callbacks/payment",
+	})
+	require.NoError(t, err)
+	p, err := sales.Begin(t.Context(), purchase.Request{Buyer: "ming", OfferID: "voip-1y", Price: 3600})
+	require.NoError(t, err)
+	return p
+}

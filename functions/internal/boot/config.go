@@ -1,0 +1,221 @@
+package boot
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/imprest-go/imprest/core"
+	"github.com/imprest-go/imprest/core/purchase"
+)
+
+// Program is one of the deployable functions.
+type Program string
+
+// The programs.
+const (
+	PayCallback Program = "paycallback"
+	Checkout    Program = "checkout"
+	Login       Program = "login"
+	Reconcile   Program = "reconcile"
+)
+
+// Config is what a program found in its environment.
+type Config struct {
+	Program Program
+
+	AppID        string
+	AppKeys      []core.Secret
+	AllowWeakKey bool
+	BaseURL      string
+	StoreNo      string
+	NotifyURL    string
+	Journal      string
+
+	DeliverURL string
+	DeliverKey core.Secret
+	Offers     purchase.Offers
+
+	OutOpenID       string
+	PayoutNotifyURL string
+	RefundDailyCap  core.Fen
+
+	CookieKeys  []core.Secret
+	RedirectURI string
+
+	SweepEvery time.Duration
+	Listen     string
+	LogLevel   slog.Level
+}
+
+// Load reads the environment of a program. Its error is one line that names the
+// variable at fault and what it must be, and shows no value of a secret.
+func Load(program Program, getenv func(string) string, readFile func(string) ([]byte, error)) (Config, error) {
+	if readFile == nil {
+		readFile = os.ReadFile
+	}
+	l := loader{program: program, getenv: getenv, readFile: readFile}
+	cfg := Config{
+		Program: program, AppID: l.text("IMPREST_APP_ID"), AppKeys: l.appKeys(), BaseURL: l.text("IMPREST_BASE_URL"), Journal: l.text("IMPREST_JOURNAL"),
+		StoreNo: l.text("IMPREST_STORE_NO"), NotifyURL: l.text("IMPREST_NOTIFY_URL"),
+		DeliverURL: l.text("IMPREST_DELIVER_URL"), DeliverKey: core.NewSecret(l.text("IMPREST_DELIVER_KEY")), Offers: l.offers(),
+		OutOpenID: l.text("IMPREST_OUT_OPEN_ID"), PayoutNotifyURL: l.text("IMPREST_PAYOUT_NOTIFY_URL"),
+		CookieKeys: core.Secrets(list(l.text("IMPREST_COOKIE_KEYS"))...), RedirectURI: l.text("IMPREST_REDIRECT_URI"),
+		AllowWeakKey: l.text("IMPREST_ALLOW_WEAK_KEY") == "true", Listen: l.listen(), SweepEvery: l.sweepEvery(), LogLevel: l.logLevel(),
+	}
+	cfg.RefundDailyCap = l.refundCap(cfg.OutOpenID)
+	if cfg.OutOpenID != "" && cfg.PayoutNotifyURL == "" {
+		l.fail("IMPREST_PAYOUT_NOTIFY_URL", "must be given with IMPREST_OUT_OPEN_ID")
+	}
+	return cfg, l.err
+}
+
+// loader reads variables, and keeps the first error.
+type loader struct {
+	program  Program
+	getenv   func(string) string
+	readFile func(string) ([]byte, error)
+	err      error
+}
+
+func (l *loader) fail(name, why string) {
+	if l.err == nil {
+		l.err = fmt.Errorf("%s %s (%s --help lists all variables)", name, why, l.program)
+	}
+}
+
+// text returns a variable of the list; "" if the program does not read it.
+func (l *loader) text(name string) string {
+	i := slices.IndexFunc(variables, func(v variable) bool { return v.name == name })
+	v := variables[i]
+	if !v.reads(string(l.program)) {
+		return ""
+	}
+	text := strings.TrimSpace(l.getenv(name))
+	if text == "" && v.required {
+		l.fail(name, "must be set: "+v.about)
+	}
+	return text
+}
+
+// list splits a comma-separated list.
+func list(text string) []string {
+	var items []string
+	for item := range strings.SplitSeq(text, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			items = append(items, item)
+		}
+	}
+	return items
+}
+
+func (l *loader) appKeys() []core.Secret {
+	text, file := l.text("IMPREST_APP_KEY"), l.text("IMPREST_APP_KEY_FILE")
+	switch {
+	case text != "" && file != "":
+		l.fail("IMPREST_APP_KEY_FILE", "and IMPREST_APP_KEY are both set: give one")
+	case file != "":
+		content, err := l.readFile(file)
+		if err != nil {
+			l.fail("IMPREST_APP_KEY_FILE", "names a file that cannot be read")
+		}
+		text = strings.ReplaceAll(string(content), "\n", ",")
+		if len(list(text)) == 0 && err == nil {
+			l.fail("IMPREST_APP_KEY_FILE", "names a file without a key")
+		}
+	case text == "":
+		l.fail("IMPREST_APP_KEY", "must be set, or IMPREST_APP_KEY_FILE")
+	}
+	return core.Secrets(list(text)...)
+}
+
+func (l *loader) offers() purchase.Offers {
+	name := l.text("IMPREST_OFFERS_FILE")
+	offers := purchase.Offers{}
+	if name == "" {
+		return offers
+	}
+	content, err := l.readFile(name)
+	if err != nil {
+		l.fail("IMPREST_OFFERS_FILE", "names a file that cannot be read")
+		return offers
+	}
+	var told map[string]struct {
+		Title  string          `json:"title"`
+		Remark string          `json:"remark"`
+		Amount core.Fen        `json:"amount"`
+		Data   json.RawMessage `json:"data"`
+	}
+	decoder := json.NewDecoder(strings.NewReader(string(content)))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&told); err != nil || decoder.More() {
+		l.fail("IMPREST_OFFERS_FILE", `must hold {"id": {"title": "…", "amount": fen}}`)
+		return offers
+	}
+	for id, o := range told {
+		if o.Title == "" || o.Amount <= 0 {
+			l.fail("IMPREST_OFFERS_FILE", fmt.Sprintf("has an offer %.40q without a title, or whose amount is not greater than 0", id))
+		}
+		offers[id] = purchase.Offer{ID: id, Title: o.Title, Remark: o.Remark, Amount: o.Amount, Data: o.Data}
+	}
+	if len(offers) == 0 {
+		l.fail("IMPREST_OFFERS_FILE", "has no offer")
+	}
+	return offers
+}
+
+func (l *loader) refundCap(outOpenID string) core.Fen {
+	text := l.text("IMPREST_REFUND_DAILY_CAP")
+	if outOpenID == "" {
+		if text != "" {
+			l.fail("IMPREST_REFUND_DAILY_CAP", "is set without IMPREST_OUT_OPEN_ID")
+		}
+		return 0
+	}
+	fen, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || fen <= 0 {
+		l.fail("IMPREST_REFUND_DAILY_CAP", "must be a whole number of fen greater than 0, since IMPREST_OUT_OPEN_ID is set")
+	}
+	return core.Fen(fen)
+}
+
+func (l *loader) sweepEvery() time.Duration {
+	text := l.text("IMPREST_SWEEP_EVERY")
+	if text == "" {
+		return time.Minute
+	}
+	every, err := time.ParseDuration(text)
+	if err != nil || every < time.Second {
+		l.fail("IMPREST_SWEEP_EVERY", "must be a time such as 1m, a second at least")
+	}
+	return every
+}
+
+func (l *loader) listen() string {
+	if text := l.text("IMPREST_LISTEN"); text != "" {
+		if !strings.Contains(text, ":") {
+			l.fail("IMPREST_LISTEN", "must be HOST:PORT, such as 127.0.0.1:8080")
+		}
+		return text
+	}
+	if port := strings.TrimSpace(l.getenv("PORT")); port != "" { // what container platforms set
+		if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+			l.fail("PORT", "must be a number")
+		}
+		return ":" + port
+	}
+	return ":8080"
+}
+
+func (l *loader) logLevel() slog.Level {
+	var level slog.Level
+	if text := l.text("IMPREST_LOG"); text != "" && level.UnmarshalText([]byte(text)) != nil {
+		l.fail("IMPREST_LOG", "must be debug, info, warn or error")
+	}
+	return level
+}

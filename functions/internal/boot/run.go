@@ -1,0 +1,169 @@
+package boot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/imprest-go/imprest/adapters/nethttp"
+	"github.com/imprest-go/imprest/core/journal"
+)
+
+// Open opens a journal: rest is what stands behind the "kind:" of
+// IMPREST_JOURNAL.
+type Open func(ctx context.Context, rest string) (store journal.Store, closing func() error, err error)
+
+// Target is what a build has linked: its stores by kind, and, if the environment
+// is theirs, who brings the events in the place of a server of our own.
+type Target struct {
+	Stores map[string]Open
+	// Hosts serve a function until the process ends, where they find that it
+	// runs under them; the first one that does has it.
+	Hosts []Host
+}
+
+// Host runs a function under a platform.
+type Host struct {
+	// Here reports whether this process runs there.
+	Here func(getenv func(string) string) bool
+	// Run serves until the process ends.
+	Run func(f Function, logger *slog.Logger) error
+}
+
+// The exit statuses.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// Main is the whole of a deployable function, and returns the exit status: 2 for
+// an environment that is not as it must be, with one line on standard error.
+func Main(program Program, target Target) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return run(ctx, program, target, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
+}
+
+func run(ctx context.Context, program Program, target Target, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
+	once := false
+	for _, arg := range args {
+		switch {
+		case arg == "--help" || arg == "-h":
+			fmt.Fprint(stdout, Help(program))
+			return exitDone
+		case arg == "--once" && program == Reconcile:
+			once = true
+		default:
+			fmt.Fprintf(stderr, "%s: there is no %q: it takes its configuration from the environment, see --help\n", program, arg)
+			return exitUsage
+		}
+	}
+	usage := func(err error) int {
+		fmt.Fprintf(stderr, "%s: %s\n", program, strings.ReplaceAll(err.Error(), "\n", " "))
+		return exitUsage
+	}
+	cfg, err := Load(program, getenv, nil)
+	if err != nil {
+		return usage(err)
+	}
+	logger := slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: cfg.LogLevel})).With("program", string(program))
+	store, closing, err := openJournal(ctx, target, cfg.Journal)
+	if err != nil {
+		return usage(err)
+	}
+	defer func() {
+		if err := closing(); err != nil {
+			logger.Error("the journal did not close well", "reason", err.Error())
+		}
+	}()
+	f, err := Build(cfg, store, logger)
+	if err != nil {
+		return usage(err)
+	}
+	if err := serve(ctx, cfg, f, target, once, getenv, logger); err != nil {
+		logger.Error("ended", "reason", err.Error())
+		return exitFailed
+	}
+	return exitDone
+}
+
+// serve hands the function to whoever brings the events.
+func serve(ctx context.Context, cfg Config, f Function, target Target, once bool, getenv func(string) string, logger *slog.Logger) error {
+	if once {
+		return f.Tick(ctx)
+	}
+	for _, host := range target.Hosts {
+		if host.Here(getenv) {
+			return host.Run(f, logger)
+		}
+	}
+	var listen net.ListenConfig
+	ln, err := listen.Listen(ctx, "tcp", cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("IMPREST_LISTEN: %w", err)
+	}
+	logger.Info("serving", "address", ln.Addr().String())
+	ended := make(chan error, 1)
+	serving, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() {
+		ended <- nethttp.Serve(serving, nethttp.NewServer("", nethttp.Config{Logger: logger}.Wrap(f.HTTP)), ln)
+	}()
+	if cfg.Program != Reconcile {
+		return <-ended
+	}
+	return sweepUntil(ctx, cfg.SweepEvery, f.Tick, ended, stop, logger)
+}
+
+// sweepUntil does what is due every so often, until ctx or the server ends.
+func sweepUntil(ctx context.Context, every time.Duration, sweep func(context.Context) error, ended chan error, stop func(), logger *slog.Logger) error {
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		if err := sweep(ctx); err != nil && ctx.Err() == nil {
+			logger.Error("a sweep failed", "reason", err.Error())
+		}
+		select {
+		case <-ctx.Done():
+			stop()
+			return <-ended
+		case err := <-ended:
+			return err
+		case <-ticker.C:
+		}
+	}
+}
+
+// openJournal opens what IMPREST_JOURNAL names. Its errors show nothing that
+// could be a password.
+func openJournal(ctx context.Context, target Target, name string) (journal.Store, func() error, error) {
+	kind, rest, _ := strings.Cut(name, ":")
+	if name == "memory" {
+		return journal.NewMemory(), func() error { return nil }, nil
+	}
+	open, ok := target.Stores[kind]
+	if !ok {
+		var kinds []string
+		for kind := range target.Stores {
+			kinds = append(kinds, kind+":…")
+		}
+		return nil, nil, fmt.Errorf("IMPREST_JOURNAL must be memory, or of the stores of this build: %s", strings.Join(kinds, ", "))
+	}
+	store, closing, err := open(ctx, rest)
+	if err != nil {
+		return nil, nil, fmt.Errorf("IMPREST_JOURNAL: %w", err)
+	}
+	if store == nil || closing == nil {
+		return nil, nil, errors.New("IMPREST_JOURNAL: the store did not open")
+	}
+	return store, closing, nil
+}

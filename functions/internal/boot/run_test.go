@@ -1,0 +1,152 @@
+package boot
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/imprest-go/imprest/core/journal"
+)
+
+func runEnvironment(t *testing.T) map[string]string {
+	t.Helper()
+	offers := filepath.Join(t.TempDir(), "offers.json")
+	require.NoError(t, os.WriteFile(offers, []byte(`{"voip-1y": {"title": "VoIP", "amount": 3600}}`), 0o600))
+	return map[string]string{
+		"IMPREST_APP_ID": "test", "IMPREST_APP_KEY": "a-key-of-sixteen-characters", "IMPREST_STORE_NO": "s1234",
+		"IMPREST_BASE_URL": "https://platform.example", "IMPREST_NOTIFY_URL": "https://shop.example/callbacks/payment", "IMPREST_JOURNAL": "memory",
+		"IMPREST_DELIVER_URL": "https://shop.example/deliveries", "IMPREST_DELIVER_KEY": strings.Repeat("k", 32), "IMPREST_OFFERS_FILE": offers,
+		"IMPREST_COOKIE_KEYS": strings.Repeat("c", 32), "IMPREST_REDIRECT_URI": "https://shop.example/login/return", "IMPREST_LISTEN": "127.0.0.1:0",
+	}
+}
+
+// output is written by a server and read by a test.
+type output struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.String()
+}
+
+func runWith(ctx context.Context, program Program, target Target, env map[string]string, args ...string) (status int, stdout, stderr string) {
+	var out, log output
+	status = run(ctx, program, target, args, func(name string) string { return env[name] }, &out, &log)
+	return status, out.String(), log.String()
+}
+
+func TestTheExitStatuses(t *testing.T) {
+	env := runEnvironment(t)
+	status, stdout, stderr := runWith(t.Context(), PayCallback, Target{}, nil, "--help")
+	assert.Equal(t, []any{0, Help(PayCallback), ""}, []any{status, stdout, stderr})
+
+	status, _, stderr = runWith(t.Context(), PayCallback, Target{}, nil)
+	assert.Equal(t, 2, status)
+	assert.Equal(t, 1, strings.Count(stderr, "\n"), stderr)
+	assert.Contains(t, stderr, "paycallback: IMPREST_APP_ID must be set")
+
+	status, _, stderr = runWith(t.Context(), PayCallback, Target{}, env, "--once")
+	assert.Equal(t, 2, status)
+	assert.Contains(t, stderr, `there is no "--once"`)
+
+	env["IMPREST_JOURNAL"] = "postgres://user:password@host/db"
+	opens := Target{Stores: map[string]Open{"sqlite": func(context.Context, string) (journal.Store, func() error, error) {
+		return nil, nil, errors.New("the file is not a database")
+	}}}
+	status, _, stderr = runWith(t.Context(), PayCallback, opens, env)
+	assert.Equal(t, 2, status)
+	assert.Contains(t, stderr, "IMPREST_JOURNAL must be memory, or of the stores of this build: sqlite:…")
+	assert.NotContains(t, stderr, "password")
+	env["IMPREST_JOURNAL"] = "sqlite:x"
+	status, _, stderr = runWith(t.Context(), PayCallback, opens, env)
+	assert.Equal(t, 2, status)
+	assert.Contains(t, stderr, "IMPREST_JOURNAL: the file is not a database")
+}
+
+func TestReconcileOnce(t *testing.T) {
+	status, _, stderr := runWith(t.Context(), Reconcile, Target{}, runEnvironment(t), "--once")
+	assert.Equal(t, 0, status, stderr)
+	assert.Contains(t, stderr, `"msg":"sweep"`)
+}
+
+// A server answers until it is told to end, and then ends well.
+func TestAServerEndsWell(t *testing.T) {
+	for _, program := range []Program{PayCallback, Reconcile} {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		ended := make(chan int, 1)
+		var log output
+		env := runEnvironment(t)
+		go func() {
+			ended <- run(ctx, program, Target{}, nil, func(name string) string { return env[name] }, io.Discard, &log)
+		}()
+		var address string
+		require.Eventually(t, func() bool {
+			_, rest, ok := strings.Cut(log.String(), `"address":"`)
+			address, _, _ = strings.Cut(rest, `"`)
+			return ok
+		}, 5*time.Second, time.Millisecond)
+		resp, err := http.Get("http://" + address + "/healthz")
+		require.NoError(t, err)
+		_ = resp.Body.Close()
+		assert.Equal(t, 200, resp.StatusCode)
+		cancel()
+		select {
+		case status := <-ended:
+			assert.Equal(t, 0, status, log.String())
+		case <-time.After(10 * time.Second):
+			t.Fatal("it did not end")
+		}
+		assert.NotContains(t, log.String(), "a-key-of")
+	}
+}
+
+func TestAnAddressThatIsTaken(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer ln.Close()
+	env := runEnvironment(t)
+	env["IMPREST_LISTEN"] = ln.Addr().String()
+	status, _, stderr := runWith(t.Context(), Login, Target{}, env)
+	assert.Equal(t, 1, status)
+	assert.Contains(t, stderr, "IMPREST_LISTEN")
+}
+
+// The first host that this process runs under has the function, and no server is
+// started.
+func TestHosts(t *testing.T) {
+	var ran []string
+	host := func(name string, here bool) Host {
+		return Host{Here: func(func(string) string) bool { return here }, Run: func(f Function, _ *slog.Logger) error {
+			ran = append(ran, name)
+			assert.NotNil(t, f.HTTP)
+			return nil
+		}}
+	}
+	status, _, stderr := runWith(t.Context(), PayCallback, Target{Hosts: []Host{host("no", false), host("yes", true), host("late", true)}}, runEnvironment(t))
+	assert.Equal(t, 0, status)
+	assert.Equal(t, []string{"yes"}, ran)
+	assert.NotContains(t, stderr, "serving")
+}

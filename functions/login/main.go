@@ -1,0 +1,13 @@
+// Command login logs users in with VVChat. It runs on AWS Lambda
+// or as a server, by what it finds in its environment; --help lists what it reads
+// there.
+package main
+
+import (
+	"os"
+
+	"github.com/imprest-go/imprest/functions/internal/boot"
+	"github.com/imprest-go/imprest/functions/internal/target"
+)
+
+func main() { os.Exit(boot.Main(boot.Login, target.Linked())) }

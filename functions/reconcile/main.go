@@ -1,0 +1,13 @@
+// Command reconcile does what is due: payments whose notification was lost, deliveries, refunds. It runs on AWS Lambda
+// or as a server, by what it finds in its environment; --help lists what it reads
+// there.
+package main
+
+import (
+	"os"
+
+	"github.com/imprest-go/imprest/functions/internal/boot"
+	"github.com/imprest-go/imprest/functions/internal/target"
+)
+
+func main() { os.Exit(boot.Main(boot.Reconcile, target.Linked())) }
