@@ -1,7 +1,8 @@
 // Package lambdatest tests functions for AWS Lambda without AWS: it makes the
 // events that AWS makes of HTTP requests, queues and schedules ([Event], [SQS],
-// [Schedule]), and reads a function's answers as strictly as the gateways do
-// ([Answer], [ReadSQSAnswer]).
+// [Schedule]), reads a function's answers as strictly as the gateways do
+// ([Answer], [ReadSQSAnswer]), and is the Lambda service for a real bootstrap
+// binary on this machine ([Start]).
 //
 // # Where to start
 //
@@ -17,6 +18,11 @@
 //
 // and range over [Kinds], so that the same request goes through every gateway,
 // and over [Others], which the handler must refuse.
+//
+// To test the binary that will be deployed, start it:
+//
+//	function := lambdatest.Start(t, lambdatest.RuntimeConfig{Binary: "bootstrap"})
+//	payload, err := function.Invoke(ctx, event)
 //
 // # How true it is
 //

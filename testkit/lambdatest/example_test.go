@@ -1,7 +1,12 @@
 package lambdatest_test
 
 import (
+	"context"
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
 
 	"github.com/imprest-go/imprest/testkit/lambdatest"
 )
@@ -30,4 +35,48 @@ func ExampleAnswer() {
 	// Output:
 	// 200 [[content-type text/plain] [Set-Cookie a=1]] success <nil>
 	// lambdatest: alb answers 502: multiValueHeaders, where the target group has them switched off
+}
+
+// The binary that will be deployed takes a request in a test.
+func ExampleStart() {
+	test := func(t *testing.T) {
+		function := lambdatest.Start(t, lambdatest.RuntimeConfig{
+			Binary: "dist/bootstrap",
+			Env:    []string{"IMPREST_APP_ID=test"},
+		})
+		event := lambdatest.Event(lambdatest.RestAPI, lambdatest.Request{Path: "/healthz"})
+		payload, err := function.Invoke(t.Context(), event)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := lambdatest.Answer(lambdatest.RestAPI, payload); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_ = test
+}
+
+// Outside of a test: build a function, start it, invoke it, stop it. This one
+// answers with its event.
+func ExampleOpen() {
+	dir, err := os.MkdirTemp("", "example")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	bootstrap := filepath.Join(dir, "bootstrap")
+	if out, err := exec.Command("go", "build", "-o", bootstrap, "./testdata/function").CombinedOutput(); err != nil {
+		panic(string(out))
+	}
+
+	ctx := context.Background()
+	function, err := lambdatest.Open(ctx, lambdatest.RuntimeConfig{Binary: bootstrap})
+	if err != nil {
+		panic(err)
+	}
+	defer function.Stop()
+	payload, err := function.Invoke(ctx, []byte(`{"hello":"world"}`))
+	fmt.Println(string(payload), err, function.FirstPoll() > 0)
+	// Output:
+	// {"hello":"world"} <nil> true
 }
