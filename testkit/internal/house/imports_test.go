@@ -49,6 +49,7 @@ var lattice = []struct{ pkg, imports, reason string }{
 	{"testkit/lambdatest", "", "AWS from outside: it knows JSON and a process, nothing of ours"},
 	{"testkit/storetest", "core core/journal github.com/stretchr/testify/assert github.com/stretchr/testify/require", "a suite is made of tests"},
 	{"testkit/internal/house", "", "tests alone"},
+	{"testkit/internal/requests", "", "tests alone: it sees every adapter, and nobody sees it"},
 
 	{"functions/internal/boot", "core core/callback core/journal core/login core/purchase core/vvchat adapters/nethttp adapters/webhook", "wires a function, and links neither a store nor a platform"},
 	{"functions/internal/target", "core core/journal adapters/awslambda adapters/sqlitestore functions/internal/boot", "what a build links"},
