@@ -1,8 +1,8 @@
 # The commands of this project. `make` alone lists them.
 
 GO ?= go
-# The tests that talk to real parts need these programs; Debian's packages.
-PARTS := strace chromium
+# The tests that talk to real parts need these programs; of Debian's packages.
+PARTS := strace:strace chromium:chromium pg_ctlcluster:postgresql
 
 .PHONY: help
 help: ## list the commands
@@ -25,7 +25,7 @@ lint: ## gofmt, go vet, staticcheck, go.mod
 
 .PHONY: parts
 parts: ## install what the tests with real parts need, where it is missing
-	@missing=""; for part in $(PARTS); do command -v $$part >/dev/null || missing="$$missing $$part"; done; \
+	@missing=""; for part in $(PARTS); do command -v $${part%:*} >/dev/null || missing="$$missing $${part#*:}"; done; \
 	if [ -n "$$missing" ]; then echo "installing$$missing"; \
 	  as_root=""; [ "$$(id -u)" = 0 ] || as_root=sudo; \
 	  $$as_root apt-get update -q && $$as_root apt-get install -q -y --no-install-recommends $$missing; fi

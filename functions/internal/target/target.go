@@ -16,7 +16,7 @@ import (
 // Linked returns what this build has linked.
 func Linked() boot.Target {
 	return boot.Target{
-		Stores: map[string]boot.Open{"sqlite": openSQLite},
+		Stores: map[string]boot.Open{"sqlite": openSQLite, "postgres": openPostgres},
 		Hosts:  []boot.Host{{Here: onLambda, Run: runLambda}},
 	}
 }

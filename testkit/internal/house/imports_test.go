@@ -43,6 +43,7 @@ var lattice = []struct{ pkg, imports, reason string }{
 	{"adapters/awslambda", "core github.com/aws/aws-lambda-go/lambda", "carries bytes to and from Lambda's events"},
 	{"adapters/webhook", "core core/purchase", "deliveries over signed HTTP, for whoever runs a function and keeps the goods elsewhere"},
 	{"adapters/sqlitestore", "core core/journal modernc.org/sqlite modernc.org/sqlite/lib", "the one place that links SQLite"},
+	{"adapters/pgstore", "core core/journal github.com/jackc/pgx/v5 github.com/jackc/pgx/v5/pgconn github.com/jackc/pgx/v5/pgxpool", "the one place that links pgx"},
 
 	{"testkit", "core", "the fake makes its own signatures: with core/sign, client and fake could be wrong together"},
 	{"testkit/phone", "core core/vvchat adapters/nethttp testkit rsc.io/qr", "screens over the fake platform; it serves itself, and draws its links"},
@@ -52,7 +53,7 @@ var lattice = []struct{ pkg, imports, reason string }{
 	{"testkit/internal/requests", "", "tests alone: it sees every adapter, and nobody sees it"},
 
 	{"functions/internal/boot", "core core/callback core/journal core/login core/purchase core/vvchat adapters/nethttp adapters/webhook", "wires a function, and links neither a store nor a platform"},
-	{"functions/internal/target", "core core/journal adapters/awslambda adapters/sqlitestore functions/internal/boot", "what a build links"},
+	{"functions/internal/target", "core core/journal adapters/awslambda adapters/pgstore adapters/sqlitestore functions/internal/boot", "what a build links"},
 	{"functions/paycallback", "functions/internal/boot functions/internal/target", "a main"},
 	{"functions/checkout", "functions/internal/boot functions/internal/target", "a main"},
 	{"functions/login", "functions/internal/boot functions/internal/target", "a main"},
@@ -71,6 +72,7 @@ var modules = map[string]string{
 	"github.com/stretchr/testify":            "assertions, in tests and in storetest",
 	"github.com/urfave/cli/v3":               "flags, help and completion without dependencies of its own",
 	"golang.org/x/mod":                       "packs this module as a proxy serves it, in the tests of the starters alone",
+	"github.com/jackc/pgx/v5":                "PostgreSQL: says of an error whether anything was sent, which database/sql does not",
 	"modernc.org/sqlite":                     "SQLite without cgo: the embedded journal",
 	"pgregory.net/rapid":                     "properties with shrinking",
 	"rsc.io/qr":                              "QR codes of links into the app, on a desktop: small, tagged, without dependencies",
@@ -153,7 +155,7 @@ func TestTheCallbackLinksThisModuleAlone(t *testing.T) {
 
 func TestNoDriverReachesACoreUser(t *testing.T) {
 	for _, p := range goList(t, "-deps", "./core/...") {
-		for _, heavy := range []string{"modernc.org/", "github.com/urfave/", "github.com/stretchr/", "github.com/aws/", module + "/adapters", module + "/testkit"} {
+		for _, heavy := range []string{"modernc.org/", "github.com/jackc/", "github.com/urfave/", "github.com/stretchr/", "github.com/aws/", module + "/adapters", module + "/testkit"} {
 			assert.False(t, strings.HasPrefix(p.ImportPath, heavy), "core links %s", p.ImportPath)
 		}
 	}

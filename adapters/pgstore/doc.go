@@ -1,0 +1,29 @@
+// Package pgstore keeps a journal in PostgreSQL: the journal.Store for a shop
+// with several servers, and for one that has a database anyway.
+//
+// # Where to start
+//
+// Apply [Schema] once, with psql or whatever applies your schemas, and open the
+// store:
+//
+//	store, err := pgstore.Open(pgstore.Config{URL: core.NewSecret(os.Getenv("DATABASE_URL"))})
+//	if err != nil {
+//		return err
+//	}
+//	defer store.Close()
+//
+// Open asks nothing of the network, so a database that is down keeps no program
+// from starting.
+//
+// # What it guards
+//
+// A write is one statement of its own, whose version is checked by the database:
+// no transaction stays open, and of two writers one learns that it lost. Every
+// connection sets synchronous_commit to on, whatever the database's default is,
+// since a write must be durable when Put returns, and no other connection sees it
+// before. An answer that got lost is journal.ErrUnknown; a statement that
+// certainly was not sent is not.
+//
+// The store never changes a schema. Where it is missing, or is not the one that
+// this version needs, every call says so ([ErrSchema]).
+package pgstore

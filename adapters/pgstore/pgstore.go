@@ -1,0 +1,292 @@
+package pgstore
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/imprest-go/imprest/core"
+	"github.com/imprest-go/imprest/core/journal"
+)
+
+// Schema is the SQL that makes the table and its index. Apply it before the
+// first call; to apply it again changes nothing.
+//
+//go:embed schema.sql
+var Schema string
+
+// ErrSchema says that the database has no table of the form that this version
+// needs: apply [Schema]. Its code is core.CodeInternal. Nothing was written.
+var ErrSchema error = &core.Error{Op: "pgstore", Code: core.CodeInternal, Err: errors.New("the table imprest_records is missing, or of another form: apply pgstore.Schema")}
+
+// Config says where the database is.
+type Config struct {
+	// URL is "postgres://user:password@host/database?sslmode=verify-full", or
+	// key=value pairs; pool_max_conns and its like are read, too. A secret,
+	// since it holds a password. Required.
+	URL core.Secret
+	// Connections is how many connections are open at most; 0 is 8, or what
+	// URL says.
+	Connections int
+}
+
+// Store is a [journal.Store] in a PostgreSQL database. Make one with [Open], and
+// Close it. It may be used from many goroutines and processes at once.
+type Store struct{ pool *pgxpool.Pool }
+
+var _ journal.Store = (*Store)(nil)
+
+// Open checks cfg and returns a store. It connects when it is first used. Its
+// errors have core.CodeInvalid, and show nothing of the URL.
+func Open(cfg Config) (*Store, error) {
+	const op = "pgstore.Open"
+	if cfg.URL.IsZero() {
+		return nil, core.Invalid(op, "URL must be set: postgres://user:password@host/database")
+	}
+	pool, err := pgxpool.ParseConfig(cfg.URL.Reveal())
+	if err != nil { // it holds the text
+		return nil, core.Invalid(op, "URL cannot be read: it must be of the form postgres://user:password@host/database")
+	}
+	switch {
+	case cfg.Connections < 0 || cfg.Connections > 1<<15:
+		return nil, core.Invalid(op, "Connections must not be negative, or beyond reason")
+	case cfg.Connections > 0:
+		pool.MaxConns = int32(cfg.Connections)
+	case !strings.Contains(cfg.URL.Reveal(), "pool_max_conns"):
+		pool.MaxConns = 8
+	}
+	pool.ConnConfig.RuntimeParams["synchronous_commit"] = "on"
+	if pool.ConnConfig.RuntimeParams["application_name"] == "" {
+		pool.ConnConfig.RuntimeParams["application_name"] = "imprest"
+	}
+	opened, err := pgxpool.NewWithConfig(context.Background(), pool)
+	if err != nil {
+		return nil, core.Invalid(op, "URL cannot be used")
+	}
+	return &Store{pool: opened}, nil
+}
+
+// Close waits for what is under way and closes all connections.
+func (s *Store) Close() error {
+	s.pool.Close()
+	return nil
+}
+
+const columns = "id, version, due, expires, body"
+
+// Put implements [journal.Store].
+func (s *Store) Put(ctx context.Context, r journal.Record) (journal.Record, error) {
+	if err := r.Check(); err != nil {
+		return journal.Record{}, err
+	}
+	if err := ended(ctx); err != nil {
+		return journal.Record{}, err
+	}
+	r.Due, r.Expires = journal.Millis(r.Due), journal.Millis(r.Expires)
+	r.Body = append(make([]byte, 0, len(r.Body)), r.Body...)
+	var tag pgconn.CommandTag
+	var err error
+	if r.Version == 0 {
+		tag, err = s.pool.Exec(ctx, "INSERT INTO imprest_records ("+columns+") VALUES ($1, 1, $2, $3, $4) ON CONFLICT (id) DO NOTHING",
+			r.ID, millis(r.Due), millis(r.Expires), r.Body)
+	} else {
+		tag, err = s.pool.Exec(ctx, "UPDATE imprest_records SET version = version + 1, due = $3, expires = $4, body = $5 WHERE id = $1 AND version = $2",
+			r.ID, r.Version, millis(r.Due), millis(r.Expires), r.Body)
+	}
+	if err != nil {
+		return journal.Record{}, unwritten(ctx, "put", err)
+	}
+	if tag.RowsAffected() == 1 {
+		r.Version++
+		return r, nil
+	}
+	// It lost, and certainly changed nothing.
+	stored, err := s.Get(ctx, r.ID)
+	if errors.Is(err, journal.ErrNotFound) {
+		return journal.Record{}, journal.ErrConflict
+	}
+	if err != nil {
+		return journal.Record{}, err
+	}
+	return stored, journal.ErrConflict
+}
+
+// Get implements [journal.Store].
+func (s *Store) Get(ctx context.Context, id string) (journal.Record, error) {
+	if err := journal.CheckID(id); err != nil {
+		return journal.Record{}, err
+	}
+	found, err := s.query(ctx, "get", 1, "SELECT "+columns+" FROM imprest_records WHERE id = $1 LIMIT $2", id, 1)
+	if err != nil {
+		return journal.Record{}, err
+	}
+	if len(found) == 0 {
+		return journal.Record{}, journal.ErrNotFound
+	}
+	return found[0], nil
+}
+
+// Delete implements [journal.Store].
+func (s *Store) Delete(ctx context.Context, id string, version int64) error {
+	if err := journal.CheckID(id); err != nil {
+		return err
+	}
+	if err := ended(ctx); err != nil {
+		return err
+	}
+	tag, err := s.pool.Exec(ctx, "DELETE FROM imprest_records WHERE id = $1 AND version = $2", id, version)
+	if err != nil {
+		return unwritten(ctx, "delete", err)
+	}
+	if tag.RowsAffected() == 1 {
+		return nil
+	}
+	if _, err := s.Get(ctx, id); err != nil {
+		return err // journal.ErrNotFound among them
+	}
+	return journal.ErrConflict
+}
+
+// Due implements [journal.Store]. It is exact: nothing lags.
+func (s *Store) Due(ctx context.Context, before time.Time, limit int) ([]journal.Record, error) {
+	return s.query(ctx, "due", limit, "SELECT "+columns+" FROM imprest_records WHERE due <= $1 ORDER BY due LIMIT $2", before.UnixMilli(), limit)
+}
+
+// List implements [journal.Store].
+func (s *Store) List(ctx context.Context, prefix, after string, limit int) ([]journal.Record, error) {
+	beginning, rest := cut(prefix)
+	if rest != "" {
+		limit = 0 // no id has such a byte
+	}
+	after, rest = cut(after)
+	if rest > "~" {
+		after += end
+	}
+	return s.query(ctx, "list", limit, "SELECT "+columns+" FROM imprest_records WHERE id >= $1 AND id < $2 AND id > $3 ORDER BY id LIMIT $4",
+		beginning, beginning+end, after, limit)
+}
+
+// end is greater than every byte of an id.
+const end = "\x7f"
+
+// cut splits a text before the first byte that no id has: PostgreSQL takes no
+// text that is not UTF-8. What is behind it says only whether the ids that begin
+// alike come before or after it.
+func cut(text string) (before, rest string) {
+	for i := range len(text) {
+		if text[i] < '!' || text[i] > '~' {
+			return text[:i], text[i:]
+		}
+	}
+	return text, ""
+}
+
+func (s *Store) query(ctx context.Context, op string, limit int, sql string, args ...any) ([]journal.Record, error) {
+	if err := ended(ctx); err != nil {
+		return nil, err
+	}
+	if limit < 1 {
+		return nil, nil
+	}
+	rows, err := s.pool.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, unread(ctx, op, err)
+	}
+	found, err := pgx.CollectRows(rows, scan)
+	if err != nil {
+		return nil, unread(ctx, op, err)
+	}
+	return found, nil
+}
+
+func scan(row pgx.CollectableRow) (journal.Record, error) {
+	var r journal.Record
+	var due, expires *int64
+	if err := row.Scan(&r.ID, &r.Version, &due, &expires, &r.Body); err != nil {
+		return journal.Record{}, err
+	}
+	if due != nil {
+		r.Due = time.UnixMilli(*due).UTC()
+	}
+	if expires != nil {
+		r.Expires = time.UnixMilli(*expires).UTC()
+	}
+	return r, nil
+}
+
+// millis is t as it is stored: milliseconds since 1970, NULL for never.
+func millis(t time.Time) *int64 {
+	if t.IsZero() {
+		return nil
+	}
+	ms := t.UnixMilli()
+	return &ms
+}
+
+// ended returns an error if ctx is over: nothing has been done yet then.
+func ended(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return &core.Error{Op: "pgstore", Code: core.CodeUnreached, Err: err}
+	}
+	return nil
+}
+
+// withCause adds the context's error, where the driver's does not hold it.
+func withCause(ctx context.Context, err error) error {
+	if cause := ctx.Err(); cause != nil && !errors.Is(err, cause) {
+		return fmt.Errorf("%w (%w)", err, cause)
+	}
+	return err
+}
+
+// unread is the error of a read that failed. It may be made again.
+func unread(ctx context.Context, op string, err error) error {
+	if noSchema(err) {
+		return fmt.Errorf("%w (%s)", ErrSchema, sqlState(err))
+	}
+	return &core.Error{Op: "pgstore." + op, Code: core.CodeUnreached, Safe: true, Err: withCause(ctx, err)}
+}
+
+// unwritten is the error of a write that failed. Only a statement that was never
+// sent, or that the database itself says it has not done, is known not to count.
+func unwritten(ctx context.Context, op string, err error) error {
+	var connecting *pgconn.ConnectError
+	switch state := sqlState(err); {
+	case noSchema(err):
+		return fmt.Errorf("%w (%s)", ErrSchema, state)
+	case state != "" && !ambiguous(state), pgconn.SafeToRetry(err), errors.As(err, &connecting):
+		return &core.Error{Op: "pgstore." + op, Code: core.CodeUnreached, Safe: true, Err: fmt.Errorf("nothing was written: %w", withCause(ctx, err))}
+	}
+	return fmt.Errorf("%w: %w", journal.ErrUnknown, withCause(ctx, err))
+}
+
+// sqlState returns what the database called its error, or "" if it was none of
+// the database's.
+func sqlState(err error) string {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return e.Code
+	}
+	return ""
+}
+
+// noSchema reports whether a table or a column is not there, or of another type.
+func noSchema(err error) bool {
+	switch sqlState(err) {
+	case "42P01", "42703", "42804", "42P10":
+		return true
+	}
+	return false
+}
+
+// ambiguous reports whether a statement may have been done in spite of its
+// error: the server was going down, or says itself that it does not know.
+func ambiguous(state string) bool {
+	return strings.HasPrefix(state, "08") || strings.HasPrefix(state, "57P") || strings.HasPrefix(state, "XX") || state == "40003"
+}

@@ -1,0 +1,191 @@
+//go:build real
+
+package pgstore_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/imprest-go/imprest/adapters/pgstore"
+	"github.com/imprest-go/imprest/core"
+	"github.com/imprest-go/imprest/core/journal"
+	"github.com/imprest-go/imprest/testkit/storetest"
+)
+
+var schemas atomic.Int64
+
+// empty returns the address of an empty journal.
+func empty(t testing.TB) string {
+	t.Helper()
+	s := postgres(t)
+	name := fmt.Sprintf("test%d", schemas.Add(1))
+	s.exec(t, "public", "CREATE SCHEMA "+name)
+	for range 2 { // to apply it again changes nothing
+		s.exec(t, name, pgstore.Schema)
+	}
+	return s.url(name)
+}
+
+func open(t testing.TB, url string) *pgstore.Store {
+	t.Helper()
+	s, err := pgstore.Open(pgstore.Config{URL: core.NewSecret(url)})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return s
+}
+
+func TestStore(t *testing.T) {
+	var urls sync.Map
+	remember := func(url string, s *pgstore.Store) *pgstore.Store {
+		urls.Store(s, url)
+		return s
+	}
+	urlOf := func(s journal.Store) string {
+		url, _ := urls.Load(s)
+		return url.(string)
+	}
+	storetest.Run(t, storetest.Harness{
+		Open: func(t testing.TB) journal.Store {
+			url := empty(t)
+			return remember(url, open(t, url))
+		},
+		Reopen: func(t testing.TB, s journal.Store) journal.Store {
+			require.NoError(t, s.(*pgstore.Store).Close())
+			return remember(urlOf(s), open(t, urlOf(s)))
+		},
+		Share: func(t testing.TB, s journal.Store) journal.Store { return remember(urlOf(s), open(t, urlOf(s))) },
+	})
+}
+
+func TestWithoutASchema(t *testing.T) {
+	postgres(t).exec(t, "public", "CREATE SCHEMA bare")
+	s := open(t, postgres(t).url("bare"))
+	_, err := s.Get(t.Context(), "p/1")
+	require.ErrorIs(t, err, pgstore.ErrSchema)
+	_, err = s.Put(t.Context(), journal.Record{ID: "p/1"})
+	require.ErrorIs(t, err, pgstore.ErrSchema)
+	require.NotErrorIs(t, err, journal.ErrUnknown)
+}
+
+// Whatever the database's default is, a write waits for the log.
+func TestCommitsAreSynchronous(t *testing.T) {
+	url := empty(t)
+	postgres(t).exec(t, "public", `CREATE TABLE seen (setting text)`)
+	// A trigger sees the setting of the connection that writes.
+	conn, err := pgx.Connect(t.Context(), url)
+	require.NoError(t, err)
+	defer conn.Close(context.Background())
+	for _, sql := range []string{
+		`CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.seen VALUES (current_setting('synchronous_commit')); RETURN NEW; END $$`,
+		`CREATE TRIGGER note BEFORE INSERT ON imprest_records FOR EACH ROW EXECUTE FUNCTION note()`,
+	} {
+		_, err = conn.Exec(t.Context(), sql)
+		require.NoError(t, err)
+	}
+	_, err = open(t, url).Put(t.Context(), journal.Record{ID: "p/1"})
+	require.NoError(t, err)
+	var setting string
+	require.NoError(t, conn.QueryRow(t.Context(), "SELECT setting FROM public.seen").Scan(&setting))
+	assert.Equal(t, "on", setting)
+	require.NoError(t, conn.QueryRow(t.Context(), "SHOW synchronous_commit").Scan(&setting))
+	assert.Equal(t, "off", setting, "the default of this server, or the test shows nothing")
+}
+
+// lossy stands before the server, and once it is told to swallow passes nothing
+// back any more: the statement is done, and its answer lost.
+type lossy struct {
+	addr    string
+	swallow atomic.Bool
+}
+
+func startLossy(t *testing.T) *lossy {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = ln.Close() })
+	l := &lossy{addr: ln.Addr().String()}
+	go func() {
+		for {
+			in, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			out, err := net.Dial("tcp", "127.0.0.1:"+postgres(t).port)
+			if err != nil {
+				_ = in.Close()
+				continue
+			}
+			go func() { _, _ = io.Copy(out, in); _ = out.Close() }()
+			go func() {
+				defer in.Close()
+				buf := make([]byte, 64<<10)
+				for {
+					n, err := out.Read(buf)
+					if err != nil || l.swallow.Load() {
+						return
+					}
+					if _, err := in.Write(buf[:n]); err != nil {
+						return
+					}
+				}
+			}()
+		}
+	}()
+	return l
+}
+
+func TestALostAnswerIsUnknown(t *testing.T) {
+	url := empty(t)
+	direct := open(t, url)
+	for name, c := range map[string]struct{ change func(s *pgstore.Store) error }{
+		"insert": {func(s *pgstore.Store) error {
+			_, err := s.Put(t.Context(), journal.Record{ID: "p/new"})
+			return err
+		}},
+		"update": {func(s *pgstore.Store) error {
+			_, err := s.Put(t.Context(), journal.Record{ID: "p/old", Version: 1})
+			return err
+		}},
+		"delete": {func(s *pgstore.Store) error { return s.Delete(t.Context(), "p/gone", 1) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, id := range []string{"p/old", "p/gone"} {
+				_, _ = direct.Put(t.Context(), journal.Record{ID: id})
+			}
+			l := startLossy(t)
+			through, err := pgstore.Open(pgstore.Config{URL: core.NewSecret(url + "&host=127.0.0.1&port=" + l.addr[len("127.0.0.1:"):])})
+			require.NoError(t, err)
+			defer through.Close()
+			_, err = through.Get(t.Context(), "p/none") // the connection is there
+			require.ErrorIs(t, err, journal.ErrNotFound)
+			l.swallow.Store(true)
+			err = c.change(through)
+			require.ErrorIs(t, err, journal.ErrUnknown)
+			assert.Equal(t, core.CodeUnknown, core.CodeOf(err))
+		})
+	}
+}
+
+func TestNobodyListens(t *testing.T) {
+	s := open(t, "postgres://imprest:hunter2@127.0.0.1:1/postgres?sslmode=disable")
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	_, err := s.Put(ctx, journal.Record{ID: "p/1"})
+	require.Error(t, err)
+	assert.NotErrorIs(t, err, journal.ErrUnknown, "nothing was sent")
+	assert.Equal(t, core.CodeUnreached, core.CodeOf(err))
+	assert.NotContains(t, err.Error(), "hunter2")
+	_, err = s.Get(ctx, "p/1")
+	require.Error(t, err)
+	assert.True(t, core.Retryable(err))
+}
