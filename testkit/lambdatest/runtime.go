@@ -72,7 +72,8 @@ type FunctionError struct {
 	// ExitCode is the code with which the process ended; -1 if it was killed
 	// or still runs.
 	ExitCode int
-	// Stderr is the end of what the process wrote to its standard error.
+	// Stderr is the end of what the process wrote to its standard error. It is
+	// whole where the process has ended.
 	Stderr string
 }
 
@@ -324,11 +325,12 @@ func (rt *Runtime) Starts() int {
 }
 
 // Stderr is what the function wrote to its standard error, over all its
-// starts: the last MiB of it.
+// starts: the last MiB of it. It comes through a pipe, so that the last lines
+// may follow an answer by a moment; after Stop, all is there.
 func (rt *Runtime) Stderr() string { return rt.stderr.String() }
 
 // Stdout is what the function wrote to its standard output, over all its
-// starts: the last MiB of it. Lambda keeps both in one log.
+// starts, kept as Stderr is. Lambda keeps both in one log.
 func (rt *Runtime) Stdout() string { return rt.stdout.String() }
 
 // Stop ends the function, by the process that was started and no other, and

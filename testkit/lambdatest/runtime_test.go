@@ -23,12 +23,16 @@ import (
 	"github.com/imprest-go/imprest/testkit/lambdatest"
 )
 
+// built is the directory with the function, if a test needed it.
+var built string
+
 // function is the file of the function under testdata/function, once built.
 var function = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "lambdatest")
 	if err != nil {
 		return "", err
 	}
+	built = dir
 	file := filepath.Join(dir, "bootstrap")
 	out, err := exec.Command("go", "build", "-o", file, "./testdata/function").CombinedOutput()
 	if err != nil {
@@ -39,8 +43,8 @@ var function = sync.OnceValues(func() (string, error) {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if file, err := function(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(file))
+	if built != "" {
+		_ = os.RemoveAll(built)
 	}
 	os.Exit(code)
 }
@@ -71,8 +75,6 @@ func TestInvoke(t *testing.T) {
 	pid := invoke(t, rt, "pid")
 	assert.Equal(t, pid, invoke(t, rt, "pid"), "one process for many events")
 	assert.Equal(t, 1, rt.Starts())
-	assert.Contains(t, rt.Stderr(), "event: hello\n")
-	assert.Equal(t, "out: started\n", rt.Stdout())
 
 	event := lambdatest.Event(lambdatest.HTTPAPI, callback())
 	payload, err := rt.Invoke(t.Context(), event)
@@ -81,6 +83,8 @@ func TestInvoke(t *testing.T) {
 
 	rt.Stop()
 	assert.False(t, alive(pid))
+	assert.Contains(t, rt.Stderr(), "event: hello\n")
+	assert.Equal(t, "out: started\n", rt.Stdout())
 	_, err = rt.Invoke(t.Context(), nil)
 	assert.ErrorIs(t, err, lambdatest.ErrStopped)
 	rt.Stop()
@@ -166,8 +170,9 @@ func TestErrorsThatTheFunctionReports(t *testing.T) {
 	require.ErrorAs(t, err, &failed)
 	assert.Equal(t, "Function.ResponseSizeTooLarge", failed.Type)
 	assert.Equal(t, `"still there"`, invoke(t, rt, "still there"))
-	assert.Contains(t, rt.Stderr(), "large answered 413")
 	assert.Equal(t, 1, rt.Starts())
+	rt.Stop()
+	assert.Contains(t, rt.Stderr(), "large answered 413")
 }
 
 func TestAFunctionThatEndsIsStartedAgain(t *testing.T) {
@@ -214,6 +219,7 @@ func TestACallerThatGoesAwayEndsTheFunction(t *testing.T) {
 	assert.ErrorIs(t, err, context.DeadlineExceeded)
 	assert.False(t, alive(pid))
 
+	<-ctx.Done()
 	_, err = rt.Invoke(ctx, []byte(`"hello"`))
 	assert.ErrorIs(t, err, context.DeadlineExceeded)
 	assert.Equal(t, 1, rt.Starts(), "an invocation that is late already starts nothing")
@@ -327,6 +333,7 @@ func TestTheRuntimeAPIIsStrict(t *testing.T) {
 		assert.Regexp(t, "^"+want, seen[i])
 	}
 	invoke(t, rt, "hello")
+	rt.Stop()
 	assert.Contains(t, rt.Stderr(), `answered 202 {"status":"OK"}`)
 }
 
