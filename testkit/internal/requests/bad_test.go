@@ -241,6 +241,14 @@ func TestWhatIsNoRequestIsNeverAnswered(t *testing.T) {
 		"two minds: HTTP API and ALB":          both(t, lambdatest.HTTPAPI, lambdatest.ALB),
 		"two minds: function URL and REST API": both(t, lambdatest.FunctionURL, lambdatest.RestAPI),
 	}
+	for _, kind := range lambdatest.Kinds() {
+		e := event{}
+		require.NoError(t, json.Unmarshal(eventOf(kind, post("confidential").over(transport{})), &e))
+		require.NoError(t, json.Unmarshal(lambdatest.SQS(lambdatest.Message{Body: "confidential"}), &e))
+		text, err := json.Marshal(e)
+		require.NoError(t, err)
+		events["two minds: "+string(kind)+" and a batch"] = text
+	}
 	for _, other := range lambdatest.Others() {
 		events[other.Name] = other.Event
 	}
