@@ -46,8 +46,11 @@
 // purchase of a SKU for a device; an order proves one purchase for ever, and so
 // does what appears on a device; an order that costs anything but what the buyer
 // saw is never handed out to be paid. There is no refund in the mall: what is
-// paid and never shows up goes to attention. A subscription is followed after
-// the delivery: its renewals, and its end.
+// paid and never shows up goes to attention. An order that the cloud did not name
+// is a purchase's only if it was made when the purchase was (Mall.ClockSkew), and
+// is the only one; a person says which one it is with [Service.BindOrder], or that
+// there is none. A subscription is followed after the delivery: its renewals, and
+// its end.
 //
 // # What it guards
 //

@@ -23,6 +23,13 @@ type Mall struct {
 	User func(ctx context.Context, buyer string) (MallUser, error)
 	// WXAppID is the AppID of the mini program in which users pay. Required.
 	WXAppID string
+	// Listing is how long an order may take to be in the user's list; until
+	// then, one that is not there may still come. 0 is 5 minutes.
+	Listing time.Duration
+	// ClockSkew is how far the cloud's clock may be from ours. An order is
+	// taken for a purchase's only if it was made when the purchase was. 0 is
+	// 2 minutes.
+	ClockSkew time.Duration
 	// ServiceCode names the service that a commodity adds to a device's list;
 	// nil takes the commodity's serviceCode.
 	ServiceCode func(mall.Commodity) string
@@ -56,6 +63,8 @@ func (m *Mall) check(op string) error {
 		return core.Invalid(op, "Mall.User must be given")
 	case m.WXAppID == "":
 		return core.Invalid(op, "Mall.WXAppID must be given")
+	case m.Listing < 0 || m.ClockSkew < 0:
+		return core.Invalid(op, "Mall.Listing and Mall.ClockSkew must not be negative")
 	}
 	return nil
 }
@@ -118,6 +127,13 @@ type MallPurchase struct {
 	// Prepay is what the cloud answered for wx.requestPayment. A front end
 	// sees it once the order is known to cost what the buyer saw.
 	Prepay json.RawMessage `json:"prepay,omitempty"`
+	// PriceSeen says that the order was seen to cost what the buyer saw, so
+	// that he may be handed what it is paid by.
+	PriceSeen bool `json:"price_seen,omitempty"`
+	// ByHand says that a person named the order: see BindOrder.
+	ByHand bool `json:"by_hand,omitempty"`
+	// Abandoned says that a person found that no order came of it.
+	Abandoned bool `json:"abandoned,omitempty"`
 	// Withheld says that the order costs something else, so that nobody is
 	// handed anything to pay it by.
 	Withheld bool `json:"withheld,omitempty"`
@@ -139,6 +155,8 @@ type MallSubscription struct {
 	// found to be there no more.
 	SeenAt  time.Time `json:"seen_at"`
 	EndedAt time.Time `json:"ended_at,omitzero"`
+	// Missed counts the looks in a row at which it was not there.
+	Missed int `json:"missed,omitempty"`
 }
 
 // ErrPurchaseOpen says that the buyer has an open purchase of the same SKU for

@@ -267,13 +267,11 @@ func (s *Service) mallBefore(ctx context.Context, p Purchase, user MallUser) (Ma
 			m.Seen = append(m.Seen, order.BaseInfo.OrderID)
 		}
 	}
-	if m.Subscribes {
-		for sub, err := range s.subscriptions(ctx, m, user) {
-			if err != nil {
-				return m, err
-			}
-			m.SeenSubscriptions = append(m.SeenSubscriptions, sub.SubscribeID)
+	for sub, err := range s.subscriptions(ctx, m, user) {
+		if err != nil {
+			return m, err
 		}
+		m.SeenSubscriptions = append(m.SeenSubscriptions, sub.SubscribeID)
 	}
 	if size := len(strings.Join(m.Seen, "")) + len(strings.Join(m.SeenSubscriptions, "")); size > maxSeen || len(m.Before) > maxServices {
 		return m, core.Invalid("purchase.BeginMall", "the user has more orders of this service, or the device more services, than a record can hold")

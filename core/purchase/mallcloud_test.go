@@ -74,6 +74,12 @@ func TestTheMallRailUnderTheReadingsOfTheCloud(t *testing.T) {
 				})
 				p, err := s.BeginMall(t.Context(), storage(again))
 				require.NoError(t, err)
+				if readings.OmitOrderID {
+					require.Empty(t, p.View().Mall.Prepay)
+					cloud.Clock.Advance(3 * time.Second)
+					p, err = s.Advance(t.Context(), p.ID)
+					require.NoError(t, err)
+				}
 				var prepay testkit.WXPayment
 				require.NoError(t, json.Unmarshal(p.View().Mall.Prepay, &prepay))
 				paid, err := cloud.RequestPayment(prepay)
@@ -108,8 +114,11 @@ func TestTheMallRailUnderTheReadingsOfTheCloud(t *testing.T) {
 				assert.Equal(t, cloud.Subscriptions()[0].Next, p.Mall.Subscription.NextTime.UTC())
 				cloud.CancelSubscription(subscription.SubscribeID)
 				cloud.Clock.Advance(40 * 24 * time.Hour)
-				_, err = s.Reconcile(t.Context())
-				require.NoError(t, err)
+				for range 3 {
+					_, err = s.Reconcile(t.Context())
+					require.NoError(t, err)
+					cloud.Clock.Advance(7 * time.Hour)
+				}
 				p, err = s.Get(t.Context(), p.ID)
 				require.NoError(t, err)
 				assert.False(t, p.Mall.Subscription.EndedAt.IsZero())
@@ -141,7 +150,7 @@ func TestTheMallRailUnderTheFaultsOfTheCloud(t *testing.T) {
 				for try := 0; try < 3; try++ {
 					p, _ := s.BeginMall(t.Context(), storage(false))
 					for range 5 {
-						cloud.Clock.Advance(time.Minute)
+						cloud.Clock.Advance(2 * time.Minute)
 						_, err := s.Reconcile(t.Context())
 						require.NoError(t, err)
 						if p.ID != "" {

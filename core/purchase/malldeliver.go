@@ -38,6 +38,13 @@ func (s *Service) proveService(ctx context.Context, p Purchase) outcome {
 	switch status := seen.order.BaseInfo.OrderStatus; status {
 	case mall.OrderRefunded, mall.OrderCanceled, mall.OrderClosed:
 		return s.park(ctx, fmt.Sprintf("the order was paid, and is %s now", status))
+	case mall.OrderDelivered, mall.OrderPartDelivered, mall.OrderFinished:
+	default:
+		// What grew may be another's. A mall that never says more than that an
+		// order is paid is believed after a while.
+		if p.Payment != nil && s.now().Before(p.Payment.At.Add(unsaidFor)) {
+			return s.proveLater(ctx, fmt.Errorf("the order is %s, and not said to be delivered", status))
+		}
 	}
 	services, err := s.cfg.Mall.Operations.GetServiceListByDevice(ctx, user.Caller, p.Mall.ID)
 	if err != nil {
@@ -83,19 +90,26 @@ func (s *Service) proveLater(ctx context.Context, cause error) outcome {
 	}}
 }
 
-// grown returns the marks of a service that were not there before and end
-// later than all that were.
+// unsaidFor is how long a service that appeared is not taken for an order's of
+// which the mall does not say that it was delivered.
+const unsaidFor = time.Hour
+
+// grown returns the marks of a service that were not there before, and end later
+// than all that were or are one more than there were.
 func grown(before, after []serviceMark, service string) []serviceMark {
-	var last int64
-	had := false
-	for _, m := range before {
-		if m.Code == service {
-			last, had = max(last, m.End), true
+	count := func(marks []serviceMark) (n int, last int64) {
+		for _, m := range marks {
+			if m.Code == service {
+				n, last = n+1, max(last, m.End)
+			}
 		}
+		return n, last
 	}
+	had, last := count(before)
+	has, _ := count(after)
 	var found []serviceMark
 	for _, m := range after {
-		if m.Code == service && !slices.Contains(before, m) && (!had || m.End > last) {
+		if m.Code == service && !slices.Contains(before, m) && (has > had || m.End > last) {
 			found = append(found, m)
 		}
 	}
@@ -114,14 +128,15 @@ const (
 	// followEvery is how often one is looked at whose next time has passed, or
 	// that is not listed yet.
 	followEvery = 6 * time.Hour
+	// missedLooks is at how many looks in a row a subscription is not there
+	// before it has ended.
+	missedLooks = 3
 	// followFor is how long a subscription may take to be listed at first.
 	followFor = 3 * 24 * time.Hour
 )
 
-// follows reports whether a delivered purchase has anything left to do.
-func (p *Purchase) follows() bool {
-	return p.State == Delivered && p.Mall != nil && p.Mall.Subscribes && (p.Mall.Subscription == nil || p.Mall.Subscription.EndedAt.IsZero())
-}
+// follows reports whether a delivered purchase has a subscription to look at.
+func (p *Purchase) follows() bool { return p.State == Delivered && p.Mall != nil && p.Mall.Subscribes }
 
 // follow looks at the subscription that a purchase began: when it is paid next,
 // what was paid since, whether it ended. A renewal's order is bound, so that it
@@ -146,7 +161,7 @@ func (s *Service) follow(ctx context.Context, p Purchase) outcome {
 			case err != nil:
 				return s.followLater(err)
 			case holder != p.ID:
-				return s.park(ctx, fmt.Sprintf("the renewal's order %.64s proves the purchase %s: look at both", order, holder))
+				s.cfg.Logger.ErrorContext(ctx, "a renewal's order proves another purchase", "id", p.ID, "order_id", order, "proves", holder)
 			}
 		}
 		return s.followed(sub)
@@ -172,6 +187,10 @@ func (s *Service) followed(sub mall.Subscription) outcome {
 			p.note(now, fmt.Sprintf("the subscription's status is %d, it was %d", sub.Status, known.Status))
 		}
 		known.Status, known.SeenAt, known.NextTime = sub.Status, now, sub.GMTNextTime.Time()
+		known.Missed, known.EndedAt = 0, time.Time{}
+		if known.NextTime.Year() > 9999 { // "never", in some languages, and no JSON
+			known.NextTime = time.Time{}
+		}
 		p.polled()
 		p.because("")
 		*due = now.Add(followEvery)
@@ -188,9 +207,22 @@ func (s *Service) unlisted() outcome {
 	return outcome{record: func(p *Purchase, due *time.Time) error {
 		now := s.now()
 		switch known := p.Mall.Subscription; {
+		case known != nil && !known.EndedAt.IsZero() && now.After(known.EndedAt.Add(watchFor)):
+			*due = time.Time{}
+			return nil
+		case known != nil && known.Missed < missedLooks-1:
+			known.Missed++
+			*due = now.Add(followEvery)
+			p.polled()
+			return nil
 		case known != nil:
-			known.EndedAt, *due = now, time.Time{}
-			p.note(now, "the subscription is listed no more")
+			// It may be back: it is looked for now and then.
+			if known.EndedAt.IsZero() {
+				known.EndedAt = now
+				p.note(now, "the subscription is listed no more")
+			}
+			*due = now.Add(7 * 24 * time.Hour)
+			p.polled()
 			return nil
 		case now.After(p.DeliveredAt.Add(followFor)):
 			*due = time.Time{}

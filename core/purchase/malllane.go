@@ -1,6 +1,7 @@
 package purchase
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -27,7 +28,9 @@ type lane struct {
 }
 
 func laneID(p *MallPurchase, buyer string) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q", buyer, p.UserID, p.MallCode, p.SKUCode))
+	// Several buyers may be one user of the cloud, a family with one account.
+	who := cmp.Or(p.UserID, buyer)
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q", who, p.MallCode, p.SKUCode))
 	return "mall/" + hex.EncodeToString(sum[:16])
 }
 
@@ -43,8 +46,10 @@ func (p *Purchase) holdsDevice() bool {
 	return false
 }
 
-// isBinding reports whether an order that appears now may be p's.
-func (p *Purchase) isBinding() bool { return p.Mall.OrderID == "" && p.holdsDevice() }
+// isBinding reports whether an order that is made now could be taken for p's.
+func (p *Purchase) isBinding() bool {
+	return p.Mall.OrderID == "" && !p.Mall.Abandoned && p.holdsDevice()
+}
 
 // enterLane takes p's place, or returns the purchase that has it, with
 // ErrPurchaseOpen or ErrMallBusy.
@@ -109,7 +114,12 @@ func (s *Service) laneHolder(ctx context.Context, l lane, p Purchase) (Purchase,
 		case errors.Is(err, journal.ErrNotFound): // removed by hand
 		case err != nil:
 			return Purchase{}, err
-		case holder.Mall != nil && place.holds(&holder):
+		case holder.Mall == nil || !place.holds(&holder):
+		case holder.Buyer != p.Buyer: // another's is not shown
+			return Purchase{}, ErrPurchaseOpen
+		case holder.State == Attention:
+			return holder, ErrPurchaseOpen
+		default:
 			return holder, place.err
 		}
 	}

@@ -1,8 +1,8 @@
 package purchase
 
 import (
-	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -40,46 +40,82 @@ type sighting struct {
 	doubt string
 }
 
-// sight looks for p's order among the user's: the one that it is bound to; the
-// one that the cloud named; or the only one of its SKU that was not there
-// before and is nobody else's. What it finds is bound.
+// sight looks for p's order among the user's: the one that the cloud named; or
+// the only one of its SKU that was made when p was, was not there before, and is
+// nobody else's. What it finds is bound. It looks at all of them every time: one
+// that is listed late can turn out to be as likely as the one that was found.
 func (s *Service) sight(ctx context.Context, p Purchase, user MallUser) (sighting, error) {
-	named := cmp.Or(p.Mall.OrderID, p.Mall.NamedOrderID)
+	if p.Mall.UserID != "" && user.UserID != "" && user.UserID != p.Mall.UserID {
+		return sighting{doubt: fmt.Sprintf("the buyer is the user %.64s now, and was %.64s when the order was made", user.UserID, p.Mall.UserID)}, nil
+	}
+	named := p.Mall.NamedOrderID
+	if p.Mall.ByHand {
+		named = p.Mall.OrderID // a person has decided
+	}
+	var mine *mall.Order
 	var fresh []mall.Order
 	for order, err := range s.orders(ctx, *p.Mall, user) {
-		id := order.BaseInfo.OrderID
-		switch {
-		case err != nil:
+		if err != nil {
 			return sighting{}, err
-		case named != "" && id == named:
-			if !sells(order, p.Mall.SKUCode) {
-				return sighting{doubt: fmt.Sprintf("the order %.64s is of another skuCode", id)}, nil
-			}
-			return s.bind(ctx, p, order)
-		case named == "" && sells(order, p.Mall.SKUCode) && !slices.Contains(p.Mall.Seen, id):
+		}
+		switch id := order.BaseInfo.OrderID; {
+		case named != "" && id == named, named == "" && id == p.Mall.OrderID && id != "":
+			mine = &order
+		case named == "" && s.mayBe(p, order):
 			fresh = append(fresh, order)
 		}
 	}
-	if len(fresh) == 0 {
-		return sighting{}, nil
+	if named == "" && len(fresh) > 0 {
+		var err error
+		if fresh, err = s.unclaimed(ctx, p, user, fresh); err != nil {
+			return sighting{}, err
+		}
 	}
-	fresh, err := s.unclaimed(ctx, p, user, fresh)
 	switch {
-	case err != nil:
-		return sighting{}, err
-	case len(fresh) == 0:
+	case mine != nil && !sells(*mine, p.Mall.SKUCode):
+		return sighting{doubt: fmt.Sprintf("the order %.64s is of another skuCode", mine.BaseInfo.OrderID)}, nil
+	case mine != nil && p.Mall.OrderID == "" && slices.Contains(p.Mall.Seen, mine.BaseInfo.OrderID):
+		return sighting{doubt: fmt.Sprintf("the cloud named the order %.64s, which the user had before", mine.BaseInfo.OrderID)}, nil
+	case mine != nil && len(fresh) > 0:
+		return sighting{doubt: fmt.Sprintf("the orders %.64s and %.64s could both be this purchase's: say which with BindOrder", mine.BaseInfo.OrderID, fresh[0].BaseInfo.OrderID)}, nil
+	case mine != nil:
+		return s.bind(ctx, p, *mine)
+	case len(fresh) == 0 || p.Mall.OrderID != "":
 		return sighting{}, nil
 	case len(fresh) > 1:
 		return sighting{doubt: fmt.Sprintf("%d orders could be this purchase's, %.64s and %.64s among them: say which with BindOrder", len(fresh), fresh[0].BaseInfo.OrderID, fresh[1].BaseInfo.OrderID)}, nil
+	case wasPaid(fresh[0].BaseInfo.OrderStatus):
+		return sighting{doubt: fmt.Sprintf("the order %.64s could be this purchase's, and was paid before anybody was handed anything to pay it by: say with BindOrder whether it is", fresh[0].BaseInfo.OrderID)}, nil
 	}
 	return s.bind(ctx, p, fresh[0])
+}
+
+func wasPaid(status mall.OrderStatus) bool {
+	switch status {
+	case mall.OrderPaid, mall.OrderDelivering, mall.OrderDelivered, mall.OrderPartDelivered, mall.OrderFinished:
+		return true
+	}
+	return false
+}
+
+// mayBe reports whether an order could be the one that p made: of its SKU, not
+// there before, and made at about that time.
+func (s *Service) mayBe(p Purchase, order mall.Order) bool {
+	if p.Mall.Abandoned || !sells(order, p.Mall.SKUCode) || slices.Contains(p.Mall.Seen, order.BaseInfo.OrderID) {
+		return false
+	}
+	if order.BaseInfo.GMTCreate == 0 {
+		return true // it does not say when
+	}
+	made, skew := order.BaseInfo.GMTCreate.Time(), s.cfg.Mall.ClockSkew
+	return !made.Before(p.Mall.BuyingAt.Add(-skew)) && !made.After(p.Mall.BuyingAt.Add(s.cfg.InFlight+skew))
 }
 
 // unclaimed leaves out the orders that prove other purchases, and the renewals
 // of subscriptions that were there before.
 func (s *Service) unclaimed(ctx context.Context, p Purchase, user MallUser, orders []mall.Order) ([]mall.Order, error) {
 	renewed := map[string]bool{}
-	if p.Mall.Subscribes {
+	if len(p.Mall.SeenSubscriptions) > 0 {
 		for sub, err := range s.subscriptions(ctx, *p.Mall, user) {
 			if err != nil {
 				return nil, err
@@ -103,7 +139,7 @@ func (s *Service) unclaimed(ctx context.Context, p Purchase, user MallUser, orde
 		case err != nil:
 			return nil, err
 		case string(holder.Body) == p.ID:
-			return []mall.Order{order}, nil // bound before a crash
+			left = append(left, order) // claimed before a crash
 		}
 	}
 	return left, nil
@@ -148,76 +184,93 @@ func (s *Service) lookUp(ctx context.Context, p Purchase) outcome {
 // sighted records what the user's orders tell, with what the cloud answered when
 // the order was made: what a front end pays by, nil if that was lost.
 func (s *Service) sighted(ctx context.Context, seen sighting, answered *MallPurchase) outcome {
-	prepay := answered.Prepay
-	if seen.doubt != "" {
-		return s.park(ctx, seen.doubt)
-	}
-	var result outcome
-	result.record = func(p *Purchase, due *time.Time) error {
-		p.Mall.NamedOrderID = answered.NamedOrderID
+	record := func(p *Purchase, due *time.Time) error {
+		p.Mall.NamedOrderID, p.Mall.Prepay = answered.NamedOrderID, answered.Prepay
+		if seen.doubt != "" {
+			p.Mall.PriceSeen = false
+			return s.attention(ctx, p, due, seen.doubt)
+		}
 		if !seen.found {
-			return s.unseen(p, due, prepay)
+			return s.unseen(p, due)
 		}
 		base := seen.order.BaseInfo
+		// Without the cloud's word which order it is, one look is not enough to
+		// hand out what it is paid by.
+		certain := p.Mall.NamedOrderID != "" || p.Mall.OrderID != ""
 		p.Mall.OrderID = base.OrderID
-		p.Mall.Seen, p.Mall.SeenSubscriptions = nil, nil
 		problem := differs(p, base)
-		switch base.OrderStatus {
-		case mall.OrderPaid, mall.OrderDelivering, mall.OrderDelivered, mall.OrderPartDelivered, mall.OrderFinished:
+		switch {
+		case wasPaid(base.OrderStatus):
+			p.Payment = &Payment{TradeNo: base.OrderID, By: ByOrderList, At: s.now()}
+			p.forget()
 			if problem != "" {
 				return s.attention(ctx, p, due, "the order "+base.OrderID+" was paid, and is not what the buyer saw: "+problem)
 			}
-			p.Payment = &Payment{TradeNo: base.OrderID, By: ByOrderList, At: s.now()}
-			p.Mall.Prepay, *due = nil, s.now()
+			*due = s.now()
 			return p.enter(s.now(), Paid, "by "+ByOrderList)
-		case mall.OrderRefunded:
+		case base.OrderStatus == mall.OrderRefunded:
+			p.forget()
 			return s.attention(ctx, p, due, "the mall says that the order "+base.OrderID+" was refunded")
-		case mall.OrderCanceled, mall.OrderClosed:
+		case base.OrderStatus == mall.OrderCanceled, base.OrderStatus == mall.OrderClosed:
+			p.forget()
 			*due = time.Time{}
 			if p.State == Expired {
 				return nil
 			}
 			return p.enter(s.now(), Expired, "the order was "+string(base.OrderStatus))
 		}
-		return s.waits(ctx, p, due, base, problem, prepay)
+		return s.waits(ctx, p, due, base, problem, certain)
+	}
+	result := outcome{record: record}
+	if seen.doubt != "" {
+		result.cause = &core.Error{Op: "purchase", Code: core.CodeMismatch, Err: errors.New(seen.doubt)}
 	}
 	return result
 }
 
-// unseen records that no order is listed.
-func (s *Service) unseen(p *Purchase, due *time.Time, prepay []byte) error {
+// forget drops what an order is paid by: nobody is to pay it any more.
+func (p *Purchase) forget() { p.Mall.Prepay, p.Mall.PriceSeen = nil, false }
+
+// unseen records that the order is not listed. It may be, later.
+func (s *Service) unseen(p *Purchase, due *time.Time) error {
 	now := s.now()
+	p.Mall.PriceSeen = false
 	switch {
-	case p.State == Ordering && prepay == nil:
-		*due = time.Time{}
-		return p.enter(now, Expired, "no order came of it")
+	case p.State == Ordering && p.Mall.Prepay == nil && now.Before(s.listedBy(*p)):
+		p.polled()
+		p.because("the answer was lost, and no order is listed yet")
+	case p.State == Ordering && p.Mall.Prepay == nil:
+		if err := p.enter(now, Expired, "no order came of it"); err != nil {
+			return err
+		}
 	case p.State == Ordering:
 		if err := p.enter(now, Unpaid, ""); err != nil {
 			return err
 		}
-		p.Mall.Prepay = prepay
 		p.because("the order is not listed yet: what it costs is not known")
-	case p.State == Expired && p.Mall.OrderID == "":
-		*due = time.Time{}
-		return nil
 	case p.State == Unpaid && !now.Before(p.PayUntil):
 		if err := p.enter(now, Expired, "its order was not listed in time"); err != nil {
 			return err
 		}
-		*due = time.Time{}
-		if p.Mall.OrderID != "" {
-			*due = s.watch(*p)
-		}
-		return nil
 	default:
 		p.polled()
+	}
+	if p.State == Expired {
+		p.forget()
 	}
 	*due = s.nextMallPoll(*p)
 	return nil
 }
 
-// waits records that the order is there and is not paid.
-func (s *Service) waits(ctx context.Context, p *Purchase, due *time.Time, base mall.OrderBaseInfo, problem string, prepay []byte) error {
+// listedBy is when an order that p may have made is listed, or was never made.
+// No order of another purchase of its SKU is made before that.
+func (s *Service) listedBy(p Purchase) time.Time {
+	return p.Mall.BuyingAt.Add(max(s.cfg.Mall.Listing, 2*s.cfg.Mall.ClockSkew) + s.cfg.InFlight)
+}
+
+// waits records that the order is there and is not paid. certain says that it is
+// known to be p's.
+func (s *Service) waits(ctx context.Context, p *Purchase, due *time.Time, base mall.OrderBaseInfo, problem string, certain bool) error {
 	now := s.now()
 	late := !now.Before(p.PayUntil)
 	known := slices.Contains([]mall.OrderStatus{mall.OrderCreated, mall.OrderPaying, mall.OrderPendingAuditPaid}, base.OrderStatus)
@@ -225,12 +278,13 @@ func (s *Service) waits(ctx context.Context, p *Purchase, due *time.Time, base m
 	case p.State == Expired:
 		p.polled()
 	case late && !known:
+		p.forget()
 		return s.attention(ctx, p, due, fmt.Sprintf("the order %s has the status %.40q, of which nothing is known", base.OrderID, base.OrderStatus))
 	case late:
 		if err := p.enter(now, Expired, "nobody paid in time"); err != nil {
 			return err
 		}
-	case problem == "" && prepay == nil:
+	case problem == "" && p.Mall.Prepay == nil:
 		// What it is paid by was lost with the answer. The buyer begins anew.
 		if err := p.enter(now, Expired, "the order was made, and what it is paid by was lost"); err != nil {
 			return err
@@ -242,18 +296,19 @@ func (s *Service) waits(ctx context.Context, p *Purchase, due *time.Time, base m
 	default:
 		p.polled()
 	}
-	p.Mall.Prepay = prepay
-	if problem != "" || p.State == Expired {
-		p.Mall.Prepay = nil
-	}
-	if problem != "" && p.State == Unpaid {
+	switch {
+	case p.State != Unpaid:
+		p.forget()
+	case problem != "":
 		if !p.Mall.Withheld {
 			s.cfg.Logger.WarnContext(ctx, "an order is not what the buyer saw", "id", p.ID, "order_id", base.OrderID, "reason", problem)
 		}
+		p.forget()
 		p.Mall.Withheld = true
 		p.because("price changed: " + problem + "; nothing to pay by was handed out")
-	} else if p.State == Unpaid {
+	case !p.Mall.Withheld:
 		p.because("")
+		p.Mall.PriceSeen = certain
 	}
 	*due = s.nextMallPoll(*p)
 	return nil
@@ -290,10 +345,14 @@ func (s *Service) nextMallPoll(p Purchase) time.Time {
 	return next
 }
 
-// BindOrder says, for a purchase of the mall rail in Attention, which order is
-// its own: after two could have been. note, which goes into the history, says
-// who decided and why. core.CodeConflict: the purchase is not in Attention, has
-// an order already, or the order proves another purchase.
+// BindOrder says which order is that of a purchase of the mall rail which is in
+// Attention or Expired and not paid: after two could have been, or one was listed
+// too late. The order must be in the user's list, be of the SKU, and not have
+// been there before. It takes the place of one that was bound by mistake. note,
+// which goes into the history, says who decided and why.
+//
+// core.CodeConflict: the purchase, or the order, is none that can be bound;
+// core.CodeNotFound: the order is not in the user's list.
 func (s *Service) BindOrder(ctx context.Context, id, orderID, note string) (Purchase, error) {
 	const op = "purchase.BindOrder"
 	if !check.ID.MatchString(orderID) {
@@ -302,25 +361,81 @@ func (s *Service) BindOrder(ctx context.Context, id, orderID, note string) (Purc
 	unfit := func(why string) error {
 		return &core.Error{Op: op, Code: core.CodeConflict, Err: fmt.Errorf("purchase %s cannot be bound to the order %s: %s", id, orderID, why)}
 	}
-	return s.change(ctx, id, func(p *Purchase, due *time.Time) error {
+	fits := func(p *Purchase) error {
 		switch {
-		case p.Mall == nil:
-			return unfit("it is not one of the mall rail")
-		case p.State != Attention:
+		case p.Mall == nil || p.Mall.BuyingAt.IsZero():
+			return unfit("it made no order in the mall")
+		case p.State != Attention && p.State != Expired:
 			return unfit("it is " + string(p.State))
-		case p.Mall.OrderID != "" && p.Mall.OrderID != orderID:
-			return unfit("it is bound to " + p.Mall.OrderID)
 		case p.Payment != nil:
 			return unfit("it is paid")
+		case slices.Contains(p.Mall.Seen, orderID):
+			return unfit("the user had that order before")
 		}
-		holder, err := journal.Claim(ctx, s.cfg.Store, orderPrefix+orderID, p.ID)
-		switch {
-		case err != nil:
+		return s.runs(p)
+	}
+	p, err := s.Get(ctx, id)
+	if err == nil {
+		err = fits(&p)
+	}
+	if err != nil {
+		return p, err
+	}
+	user, err := s.mallUser(ctx, p.Buyer)
+	if err != nil {
+		return p, err
+	}
+	listed := false
+	for order, err := range s.orders(ctx, *p.Mall, user) {
+		if err != nil {
+			return p, err
+		}
+		if order.BaseInfo.OrderID == orderID {
+			if !sells(order, p.Mall.SKUCode) {
+				return p, unfit("it is of another skuCode")
+			}
+			listed = true
+			break
+		}
+	}
+	if !listed {
+		return p, &core.Error{Op: op, Code: core.CodeNotFound, Err: fmt.Errorf("the user has no order %s", orderID)}
+	}
+	holder, err := journal.Claim(ctx, s.cfg.Store, orderPrefix+orderID, p.ID)
+	switch {
+	case err != nil:
+		return p, err
+	case holder != p.ID:
+		return p, unfit("it proves the purchase " + holder)
+	}
+	before := ""
+	p, err = s.change(ctx, id, func(p *Purchase, due *time.Time) error {
+		if err := fits(p); err != nil {
 			return err
-		case holder != p.ID:
-			return unfit("it proves the purchase " + holder)
 		}
-		p.Mall.OrderID, *due = orderID, s.now()
-		return p.enter(s.now(), Unpaid, note)
+		before = p.Mall.OrderID
+		p.Mall.OrderID, p.Mall.ByHand, p.Mall.Abandoned, *due = orderID, true, false, s.now()
+		p.forget()
+		if p.State == Expired {
+			p.note(s.now(), note)
+			return nil
+		}
+		return p.enter(s.now(), Expired, note)
 	})
+	if err == nil && before != "" && before != orderID {
+		err = s.unclaim(ctx, before, p.ID)
+	}
+	return p, err
+}
+
+// unclaim lets an order go that was bound by mistake.
+func (s *Service) unclaim(ctx context.Context, orderID, id string) error {
+	record, err := s.cfg.Store.Get(ctx, orderPrefix+orderID)
+	switch {
+	case isNotFound(err), err == nil && string(record.Body) != id:
+		return nil
+	case err != nil:
+		return err
+	}
+	return s.cfg.Store.Delete(ctx, record.ID, record.Version)
 }

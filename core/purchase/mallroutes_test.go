@@ -18,6 +18,7 @@ const mallBody = `{"mall":{"device_id":"dev-1","name":"Doorbell","uuid":"uuid-1"
 
 func TestRoutesOfTheMallRail(t *testing.T) {
 	w := newMallWorld(t)
+	w.named = true
 	routes := w.restart().Routes(byHeader)
 	post := func(buyer, body string) *core.Response {
 		return routes.Handle(t.Context(), &core.Request{Method: "POST", Path: "/purchases", Body: []byte(body),

@@ -38,6 +38,9 @@ type mallWorld struct {
 	on map[string]func()
 	// answers, if set, is the order that the answer to a purchase names.
 	answers string
+	// twist changes what the list says of orders, offer what is offered.
+	twist func(*mall.Order)
+	offer func(*mall.Commodity)
 }
 
 type soldOrder struct {
@@ -90,6 +93,9 @@ func (w *mallWorld) GetCommodityList(context.Context, mall.Caller, string) (list
 				{Price: mall.NewMoney(w.price), Currency: "CNY"},
 				{Price: mall.NewMoney(w.price), Currency: "CNY", OptionType: 2, OptionNo: 1, PeriodType: mall.PeriodSubscribe},
 			}},
+		}
+		if w.offer != nil {
+			w.offer(&list[0])
 		}
 		return nil
 	})
@@ -162,11 +168,14 @@ func (w *mallWorld) Orders(context.Context, mall.Caller, mall.OrderListParams) i
 				}
 				list = append(list, mall.Order{
 					BaseInfo: mall.OrderBaseInfo{
-						OrderID: o.id, OrderStatus: o.status, AmountTrade: mall.NewMoney(o.amount), Currency: "CNY", TotalQuantity: 1,
+						OrderID: o.id, OrderStatus: o.status, GMTCreate: mall.Millis(o.at.UnixMilli()), AmountTrade: mall.NewMoney(o.amount), Currency: "CNY", TotalQuantity: 1,
 						MallInfo: mall.MallInfo{MallCode: "m1"},
 					},
 					CommodityInfos: []mall.OrderCommodityInfo{{SKUCode: o.sku, Quantity: 1}},
 				})
+				if w.twist != nil {
+					w.twist(&list[len(list)-1])
+				}
 			}
 			return nil
 		})

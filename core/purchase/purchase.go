@@ -174,7 +174,7 @@ func (p *Purchase) mayLeaveAttention(to State) bool {
 	switch {
 	case p.State != Attention:
 		return true
-	case to == Paid, to == Unpaid:
+	case to == Paid, to == Unpaid, to == Expired:
 		return p.Payment == nil
 	case to == Refunded:
 		return p.Refund != nil

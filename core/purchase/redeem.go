@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -145,7 +146,11 @@ type serviceMark struct {
 func marks(services []mall.Service) []serviceMark {
 	var found []serviceMark
 	for _, s := range services {
-		found = append(found, serviceMark{Code: s.Code, Start: int64(s.StartTime), End: int64(s.EndTime)})
+		mark := serviceMark{Code: s.Code, Start: int64(s.StartTime), End: int64(s.EndTime)}
+		if s.IsPermanent {
+			mark.End = math.MaxInt64
+		}
+		found = append(found, mark)
 	}
 	return found
 }

@@ -21,6 +21,9 @@ const (
 	ResolveDelivered Resolution = "delivered"
 	// ResolveWatch asks the platform again about an order without a payment.
 	ResolveWatch Resolution = "watch"
+	// ResolveNoOrder says of a purchase of the mall rail that none of the orders
+	// that it could have is its own: it has none, and never will.
+	ResolveNoOrder Resolution = "no-order"
 	// ResolveRefunded says that the money of a purchase that was not delivered
 	// went back, whoever did it: by hand, or by the mall.
 	ResolveRefunded Resolution = "refunded"
@@ -40,6 +43,11 @@ func (s *Service) Resolve(ctx context.Context, id string, resolution Resolution,
 		switch {
 		case p.State != Attention:
 			return unfit("it is " + string(p.State))
+		case resolution == ResolveNoOrder && (paid || p.Mall == nil || p.Mall.OrderID != ""):
+			return unfit("it has an order")
+		case resolution == ResolveNoOrder:
+			p.Mall.Abandoned, p.Mall.Prepay, *due = true, nil, time.Time{}
+			return p.enter(now, Expired, note)
 		case resolution == ResolveRefunded && granted:
 			return unfit("it was delivered")
 		case resolution == ResolveRefunded && (paid || p.Mall != nil && p.Mall.OrderID != ""):
@@ -78,6 +86,6 @@ func (s *Service) Resolve(ctx context.Context, id string, resolution Resolution,
 			}
 			return nil
 		}
-		return core.Invalid("purchase.Resolve", fmt.Sprintf("resolution must be %s, %s, %s or %s", ResolveDeliver, ResolveDelivered, ResolveRefunded, ResolveWatch))
+		return core.Invalid("purchase.Resolve", fmt.Sprintf("resolution must be %s, %s, %s, %s or %s", ResolveDeliver, ResolveDelivered, ResolveNoOrder, ResolveRefunded, ResolveWatch))
 	})
 }

@@ -60,7 +60,7 @@ func (p Purchase) View() View {
 	}
 	if m := p.Mall; m != nil {
 		v.Mall = &MallView{DeviceID: m.ID, SKUCode: m.SKUCode, OrderID: m.OrderID, PriceChanged: m.Withheld}
-		if p.State == Unpaid && m.OrderID != "" && !m.Withheld {
+		if p.State == Unpaid && m.PriceSeen && !m.Withheld {
 			v.Mall.Prepay = m.Prepay
 		}
 	}
@@ -149,6 +149,9 @@ func (h *shop) begin(ctx context.Context, r *core.Request) *core.Response {
 		resp.Header.Set("Location", "/purchases/"+p.ID)
 		return resp
 	case errors.Is(err, ErrPurchaseOpen):
+		if p.ID == "" {
+			return core.Refuse(http.StatusConflict)
+		}
 		return core.JSON(http.StatusConflict, p.View())
 	case errors.Is(err, ErrPriceChanged):
 		return core.Refuse(http.StatusConflict)
@@ -219,7 +222,7 @@ func (h *shop) show(ctx context.Context, r *core.Request) *core.Response {
 	case err != nil:
 		return core.TryLater()
 	}
-	if p.Mall != nil && (p.State == Unpaid || p.State == Paid || p.State == Delivering) {
+	if p.Mall != nil && (p.State == Ordering || p.State == Unpaid || p.State == Paid || p.State == Delivering) {
 		// Nobody tells of a payment in the mall. It is looked for here, if it
 		// is due, so that the user need not wait for a sweep.
 		p = h.look(ctx, p)

@@ -109,6 +109,12 @@ func New(cfg Config) (*Service, error) {
 		setDefault(&refunds.Within, 24*time.Hour)
 		cfg.Refunds = &refunds
 	}
+	if cfg.Mall != nil {
+		onMall := *cfg.Mall
+		setDefault(&onMall.Listing, 5*time.Minute)
+		setDefault(&onMall.ClockSkew, 2*time.Minute)
+		cfg.Mall = &onMall
+	}
 	setDefault(&cfg.PayWithin, 30*time.Minute)
 	setDefault(&cfg.InFlight, time.Minute)
 	setDefault(&cfg.Lease, time.Minute)

@@ -49,7 +49,7 @@ var transitions = map[State][]State{
 	// To Paid only while no payment is on record, and to Refunded only after
 	// a refund was begun: a genuine notification is what was missing. The
 	// others by a person's word, see Service.Resolve.
-	Attention: {Paid, Unpaid, Delivering, Delivered, Refunded},
+	Attention: {Paid, Unpaid, Delivering, Delivered, Expired, Refunded},
 }
 
 // States returns every state, in the order in which a purchase goes through
