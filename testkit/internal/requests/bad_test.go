@@ -133,7 +133,7 @@ func badInput() []bad {
 		{name: "path: none", raw: "GET  HTTP/1.1\r\nHost: h\r\n\r\n", spoil: target(""), status: 400},
 		{name: "path: no slash", raw: "GET callbacks HTTP/1.1\r\nHost: h\r\n\r\n", spoil: target("callbacks"), status: 400},
 		{name: "path: a star", raw: "GET * HTTP/1.1\r\nHost: h\r\n\r\n", spoil: target("*"), status: 400},
-		{name: "path: a URL", spoil: target("http://evil.example/callbacks/payment"), status: 400, but: map[string]int{"net/http": 0}, why: "a proxy may send it to net/http"},
+		{name: "path: a URL", spoil: target("http://evil.example/callbacks/payment"), status: 400, but: map[string]int{"net/http": 0}, why: "on the wire a URL is a path with a host, for proxies"},
 
 		{name: "method: not this one", request: request{method: "GET"}, status: 405},
 		{name: "method: in lower case", request: request{method: "post"}, status: 405},
@@ -189,7 +189,7 @@ func TestBadInput(t *testing.T) {
 					t.Skip(tr.fault(row{request: b.request}))
 				}
 				assert.Equal(t, want, got.status)
-				if want >= 400 && tr.name != "net/http" { // its own refusals have texts of their own
+				if want >= 400 && tr.wire == nil { // a server's own refusals have texts of their own
 					assert.Equal(t, core.RefusedText, string(got.body))
 				}
 			})
@@ -200,31 +200,20 @@ func TestBadInput(t *testing.T) {
 // carry sends bad input by a transport.
 func (b bad) carry(t *testing.T, tr transport) (answer, error) {
 	t.Helper()
-	if tr.name == "net/http" {
+	if tr.wire != nil {
 		if b.raw != "" {
-			return send(t, shop, http.MethodPost, b.raw, true)
+			return tr.wire(t, shop, b.raw)
 		}
 		return tr.carry(t, shop, b.over(tr))
 	}
-	kind := kindOf(t, tr.name)
 	e := event{}
-	require.NoError(t, json.Unmarshal(eventOf(kind, b.over(tr)), &e))
+	require.NoError(t, json.Unmarshal(eventOf(tr.kind, b.over(tr)), &e))
 	if b.spoil != nil {
 		b.spoil(e)
 	}
 	spoiled, err := json.Marshal(e)
 	require.NoError(t, err)
-	return invoke(t, awslambda.Wrap(shop), kind, spoiled)
-}
-
-func kindOf(t *testing.T, name string) lambdatest.Kind {
-	t.Helper()
-	kind, ok := map[string]lambdatest.Kind{
-		"REST API": lambdatest.RestAPI, "HTTP API": lambdatest.HTTPAPI, "function URL": lambdatest.FunctionURL,
-		"ALB": lambdatest.ALB, "ALB multi": lambdatest.ALBMulti,
-	}[name]
-	require.True(t, ok, "%q is no kind of Lambda event", name)
-	return kind
+	return invoke(t, awslambda.Wrap(shop), tr.kind, spoiled)
 }
 
 // What is no request, or two at once, fails the invocation: a gateway answers

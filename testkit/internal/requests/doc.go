@@ -8,5 +8,6 @@
 // was sent and the client must get what was answered. A difference that no row
 // needs fails the test, so that none outlives its reason.
 //
-// A transport joins by adding itself to transports.
+// A transport joins by a line in transports: one func that carries a request,
+// and another for raw bytes if HTTP itself reaches it.
 package requests

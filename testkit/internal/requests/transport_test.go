@@ -80,6 +80,11 @@ type transport struct {
 	// carry has h answer r, and returns what the client gets. An error is an
 	// answer that the transport itself cannot make sense of.
 	carry func(t *testing.T, h core.Handler, r request) (answer, error)
+	// wire is set where HTTP itself reaches the transport: it sends raw, says that
+	// there is no more, and reads the answer.
+	wire func(t *testing.T, h core.Handler, raw string) (answer, error)
+	// kind is what a Lambda function is invoked by, where wire is not set.
+	kind lambdatest.Kind
 	// cannot says why a request cannot travel this way; "" if it can.
 	cannot func(r request) string
 	// differs lists what the transport does not keep.
@@ -110,27 +115,27 @@ func transports() []transport {
 	length := difference{says: "a body that came in chunks has a length by now", sent: addLength}
 	serverLines := dropAnswerLines("Date", "Content-Length", "Connection")
 	return []transport{
-		{name: "net/http", carry: overNetHTTP, differs: []difference{
+		{name: "net/http", carry: overNetHTTP, wire: wireNetHTTP, differs: []difference{
 			{says: "Date and the framing are the server's", got: serverLines},
 			{says: "the client is on loopback", sent: func(r *core.Request) { r.RemoteAddr = "127.0.0.1" }},
 		}},
-		{name: "REST API", carry: overLambda(lambdatest.RestAPI), cannot: undecodable, differs: []difference{
+		{name: "REST API", kind: lambdatest.RestAPI, carry: overLambda(lambdatest.RestAPI), cannot: undecodable, differs: []difference{
 			gateway,
 			{says: "the length of the body is not told", sent: dropLines("Content-Length")},
 			{says: "the query is made again of its decoded values, sorted by name", sent: remakeQuery},
 		}},
-		{name: "HTTP API", carry: overLambda(lambdatest.HTTPAPI), cannot: noPath, differs: []difference{
+		{name: "HTTP API", kind: lambdatest.HTTPAPI, carry: overLambda(lambdatest.HTTPAPI), cannot: noPath, differs: []difference{
 			gateway, length, commas, cookies,
 			{says: "the path was decoded twice and cut at a question mark between, and is encoded again", sent: decodePath},
 		}},
-		{name: "function URL", carry: overLambda(lambdatest.FunctionURL), cannot: damaged, host: urlHost, fault: urlFault, differs: []difference{gateway, length, commas, cookies}},
-		{name: "ALB", carry: overLambda(lambdatest.ALB), cannot: damaged, fault: albFault, differs: []difference{
+		{name: "function URL", kind: lambdatest.FunctionURL, carry: overLambda(lambdatest.FunctionURL), cannot: damaged, host: urlHost, fault: urlFault, differs: []difference{gateway, length, commas, cookies}},
+		{name: "ALB", kind: lambdatest.ALB, carry: overLambda(lambdatest.ALB), cannot: damaged, fault: albFault, differs: []difference{
 			gateway, length, pairs,
 			{says: "the last of repeated lines is left, and of repeated names in the query", sent: lastOnly},
 			{says: "repeats in the answer are one line, joined by commas", answered: joinAnswer},
 			{says: "cookies in the answer are lines in any order", answered: sortCookies, got: sortCookies},
 		}},
-		{name: "ALB multi", carry: overLambda(lambdatest.ALBMulti), cannot: damaged, fault: albFault, differs: []difference{gateway, length, pairs}},
+		{name: "ALB multi", kind: lambdatest.ALBMulti, carry: overLambda(lambdatest.ALBMulti), cannot: damaged, fault: albFault, differs: []difference{gateway, length, pairs}},
 	}
 }
 
@@ -168,14 +173,19 @@ func overNetHTTP(t *testing.T, h core.Handler, r request) (answer, error) {
 	} else {
 		fmt.Fprintf(&wire, "\r\n%s", r.body)
 	}
-	return send(t, h, r.method, wire.String(), false)
+	return send(t, nethttp.Wrap(h), r.method, wire.String(), false)
+}
+
+func wireNetHTTP(t *testing.T, h core.Handler, raw string) (answer, error) {
+	t.Helper()
+	return send(t, nethttp.Wrap(h), http.MethodPost, raw, true)
 }
 
 // send writes raw to a server for h, says that there is no more if it ends
 // there, and reads the answer.
-func send(t *testing.T, h core.Handler, method, raw string, ends bool) (answer, error) {
+func send(t *testing.T, h http.Handler, method, raw string, ends bool) (answer, error) {
 	t.Helper()
-	srv := httptest.NewUnstartedServer(nethttp.Wrap(h))
+	srv := httptest.NewUnstartedServer(h)
 	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
 	srv.Start()
 	defer srv.Close()
