@@ -184,6 +184,8 @@ func (c *Cloud) admitCall(r *http.Request, q *apiAsked, e *Exchange) *denial {
 		return deny("1004", "sign_method must be HMAC-SHA256")
 	case badHeaders != nil:
 		return badHeaders
+	case t == "":
+		return deny("1105", "t")
 	case token == "" && !q.forToken:
 		return deny("1002", "")
 	}

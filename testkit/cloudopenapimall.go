@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // The business errors of spu/list.
@@ -151,10 +152,10 @@ func (c *Cloud) spuList(q *apiAsked) (any, *denial) {
 			told := spu{
 				RequiredCheckoutParams: []string{}, SiteCode: catalog.Mall.SiteCode, SKUList: []sku{}, MainPicture: "ecommerce/" + k.CommodityCode + ".png",
 				Title: k.Title, SubTitle: k.SubTitle, TargetURLType: k.TargetURLType, CommodityCode: k.CommodityCode, MallCode: catalog.Mall.MallCode,
-				CommodityURL: k.URL + "?" + url.Values{"commodityCode": {k.CommodityCode}, "paymentScopeCode": {"99"}}.Encode(),
+				CommodityURL: withParams(k.URL, url.Values{"commodityCode": {k.CommodityCode}, "paymentScopeCode": {"99"}}),
 			}
 			if p.needSKUList {
-				one := sku{CommodityCode: k.CommodityCode, SKUCode: k.SKUCode, SKUName: k.Title}
+				one := sku{CommodityCode: k.CommodityCode, SKUCode: k.SKUCode, SKUName: k.Title, PriceList: []price{}}
 				for _, way := range k.Prices {
 					one.PriceList = append(one.PriceList, price{
 						way.OptionType, way.OptionNo, way.PeriodType, way.Period.Unit, way.Period.Value, currencyOf(way),
@@ -167,6 +168,14 @@ func (c *Cloud) spuList(q *apiAsked) (any, *denial) {
 		}
 	}
 	return list, nil
+}
+
+// withParams adds parameters to an address that may have some.
+func withParams(address string, params url.Values) string {
+	if strings.Contains(address, "?") {
+		return address + "&" + params.Encode()
+	}
+	return address + "?" + params.Encode()
 }
 
 // What an objectType of credential/list stands for, as the examples show it.

@@ -188,7 +188,7 @@ func deliveryStatus(o *MallOrder) string {
 	switch {
 	case o.Status == MallOrderDelivering, o.Status == MallOrderPartDelivered:
 		return o.Status
-	case !o.Delivered.IsZero():
+	case o.Status == MallOrderDelivered, o.Status == MallOrderFinished, !o.Delivered.IsZero():
 		return "delivered"
 	}
 	return "undelivered"
@@ -205,8 +205,8 @@ func (c *Cloud) shown(o *MallOrder) pluginOrder {
 	if o.Status == MallOrderCanceled || o.Status == MallOrderClosed {
 		told.CancelReason = o.Status
 	}
-	if at, ok := c.gateway.closed[o.OrderID]; ok {
-		told.CanceledTime = at.UnixMilli()
+	if !o.Ended.IsZero() {
+		told.CanceledTime = o.Ended.UnixMilli()
 	}
 	return told
 }
@@ -259,13 +259,15 @@ func (c *Cloud) pluginOrder(q *apiAsked) (any, *denial) {
 	return told, nil
 }
 
-// closeOrder closes an order that nobody has paid, whosever it is: the seller
-// does it. One that was paid can be refunded, and not closed.
+// closeOrder closes an order that nobody has paid, whosever it is, as far as the
+// project and its token may ask about him: the seller does it. One that was paid can be refunded, and not closed.
 func (c *Cloud) closeOrder(q *apiAsked) (any, *denial) {
 	o := c.order(q.segment)
 	switch {
 	case o == nil || !o.isAt(q.params.(orderQuery)):
 		return nil, deny(denyOrderNotFound, "")
+	case !q.mayAsk(o.UserID):
+		return nil, deny("1106", "the order is of a user about whom this token may not ask")
 	case !slices.Contains(mallOrderMoves[o.Status], MallOrderClosed):
 		return nil, deny(denyOrderStatus, "it is %s", o.Status)
 	}
@@ -273,6 +275,5 @@ func (c *Cloud) closeOrder(q *apiAsked) (any, *denial) {
 		return false, nil
 	}
 	c.enterStatus(o, MallOrderClosed)
-	c.gateway.closed[o.OrderID] = millisecond(c.Clock.Now())
 	return true, nil
 }

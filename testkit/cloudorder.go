@@ -76,6 +76,8 @@ type MallOrder struct {
 	Created   time.Time
 	Paid      time.Time
 	Delivered time.Time
+	// Ended is when it was canceled or closed.
+	Ended time.Time
 	// SubscriptionID is the subscription that it began, or is a renewal of.
 	SubscriptionID string
 
@@ -172,6 +174,9 @@ func (c *Cloud) addOrder(o MallOrder) *MallOrder {
 		o.Currency = o.Mall.Currency
 	}
 	o.Quantity = max(o.Quantity, 1)
+	if (o.Status == MallOrderCanceled || o.Status == MallOrderClosed) && o.Ended.IsZero() {
+		o.Ended = o.Created
+	}
 	c.orders = append(c.orders, &o)
 	return &o
 }
@@ -276,6 +281,8 @@ func (c *Cloud) enterStatus(o *MallOrder, status string) {
 		if o.PeriodType == periodSubscribe && o.SubscriptionID == "" {
 			c.subscribe(o)
 		}
+	case MallOrderCanceled, MallOrderClosed:
+		o.Ended = now
 	case MallOrderDelivered:
 		if !o.Delivered.IsZero() {
 			return
@@ -283,6 +290,36 @@ func (c *Cloud) enterStatus(o *MallOrder, status string) {
 		o.Delivered = now
 		if d := c.device(o.DeviceID); d != nil && o.Period.valid() {
 			c.grant(d, c.serviceOf(*o), o.Period)
+			d.bought(o.ServiceCode)
+			c.tagRenewal(o)
+		}
+	}
+}
+
+// bought marks a service as one for which there is an order.
+func (d *device) bought(serviceCode string) {
+	for i := range d.Services {
+		if d.Services[i].Code == serviceCode {
+			d.Services[i].HasPurchasedOrder = true
+		}
+	}
+}
+
+// tagRenewal tags the service of a subscription's order, as long as it is paid
+// again and again. It is called with the lock held.
+func (c *Cloud) tagRenewal(o *MallOrder) {
+	d, s := c.device(o.DeviceID), c.subscription(o.SubscriptionID)
+	if d == nil || s == nil {
+		return
+	}
+	for i := range d.Services {
+		has := &d.Services[i]
+		if has.Code != o.ServiceCode {
+			continue
+		}
+		has.Tags = slices.DeleteFunc(slices.Clone(has.Tags), func(tag string) bool { return tag == TagAutomaticRenewal })
+		if s.Status == SubscriptionActive {
+			has.Tags = append(has.Tags, TagAutomaticRenewal)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package testkit
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"sync"
@@ -453,4 +454,44 @@ func TestAnIntroductionHasAllItsSections(t *testing.T) {
 		assert.NotNil(t, section, "an empty list, not none")
 		assert.Empty(t, section)
 	}
+}
+
+// A token that is limited to one user closes no other's order.
+func TestATokenOfAUserClosesNoOthersOrder(t *testing.T) {
+	c := testCloud(t, CloudConfig{})
+	neighbour, _ := addNeighbour(t, c)
+	o, err := c.AddMallOrder(MallOrder{AmountTrade: 1, SKUCode: "s"})
+	require.NoError(t, err)
+	k := newCaller(t, c)
+	code := c.NewLoginCode(TestProject().ClientID, neighbour.ID)
+	var token struct {
+		AccessToken string `json:"access_token"`
+	}
+	require.NoError(t, json.Unmarshal(k.get("/v1.0/token?grant_type=2&code="+code).Result, &token))
+	k.token = token.AccessToken
+	target := "/v1.0/sellercenter/order/close/" + o.OrderID + "?mall_code=imprestMall&site_code=CN"
+	assert.Equal(t, "1106", k.call("PUT", target, "", nil).code())
+	now, _ := c.MallOrder(o.OrderID)
+	assert.Equal(t, MallOrderCreated, now.Status)
+	k = k.withToken()
+	assert.Empty(t, k.call("PUT", target, "", nil).code(), "the project's own may")
+}
+
+// A service says that it was bought, and that it renews itself while it does.
+func TestABoughtServiceSaysSo(t *testing.T) {
+	c := testCloud(t, CloudConfig{})
+	client, caller := mallClient(t, c)
+	p := buyParams()
+	p.SKUCode, p.OptionType, p.OptionNo = "imprest-storage-7d", 2, 1
+	prepay, err := client.BuyIncreaseServiceByWx(t.Context(), caller, p)
+	require.NoError(t, err)
+	require.NoError(t, c.PayMallOrder(prepay.OrderID))
+	service := c.RequireService(t, TestDoorbell().ID, ServiceCloudStorage)
+	assert.True(t, service.HasPurchasedOrder)
+	assert.Equal(t, []string{TagAutomaticRenewal}, service.Tags)
+	_, err = c.RenewSubscription(c.Subscriptions()[0].SubscribeID)
+	require.NoError(t, err)
+	assert.Equal(t, []string{TagAutomaticRenewal}, c.RequireService(t, TestDoorbell().ID, ServiceCloudStorage).Tags)
+	require.NoError(t, c.CancelSubscription(c.Subscriptions()[0].SubscribeID))
+	assert.Empty(t, c.RequireService(t, TestDoorbell().ID, ServiceCloudStorage).Tags)
 }

@@ -104,7 +104,7 @@ type CloudReadings struct {
 	StatusOK bool
 
 	// SignedQuery is which text of the query a signature of the OpenAPI
-	// covers; "" is [SignedDecoded].
+	// covers; "" is [SignedEither], since no document says which it is.
 	SignedQuery SignedQuery
 	// OldSignature also accepts signatures of the algorithm for projects
 	// from before July 2021, which cover client_id, access_token and t
@@ -191,7 +191,7 @@ func (r CloudReadings) withDefaults() CloudReadings {
 		r.Nothing = NothingNull
 	}
 	if r.SignedQuery == "" {
-		r.SignedQuery = SignedDecoded
+		r.SignedQuery = SignedEither
 	}
 	if r.ClockSkew == 0 {
 		r.ClockSkew = 5 * time.Minute

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"sort"
 	"strings"
 
@@ -39,14 +40,19 @@ func stringToSign(r *http.Request, body []byte, headers, target string) string {
 
 // signedHeaders returns the headers that a request says it signed, as they are
 // signed.
-func signedHeaders(h http.Header) (string, *denial) {
+func signedHeaders(r *http.Request) (string, *denial) {
+	h := r.Header
 	list, denied := headerOnce(h, "Signature-Headers")
 	if denied != nil || list == "" {
 		return "", denied
 	}
 	var b strings.Builder
 	for _, name := range strings.Split(list, ":") {
-		switch values := h.Values(name); {
+		values := h.Values(name)
+		if strings.EqualFold(name, "Host") && len(values) == 0 {
+			values = []string{r.Host} // net/http keeps it apart
+		}
+		switch {
 		case name == "":
 			return "", deny("1109", "Signature-Headers: has an empty name")
 		case len(values) == 0:
@@ -110,7 +116,7 @@ func joined(params map[string]string) string {
 // signedTexts returns the texts of which any may be what a request signed, the
 // likeliest first. token is "" for a call that asks for one.
 func (c *Cloud) signedTexts(r *http.Request, body []byte, clientID, token, t, nonce string) ([]string, *denial) {
-	headers, denied := signedHeaders(r.Header)
+	headers, denied := signedHeaders(r)
 	if denied != nil {
 		return nil, denied
 	}
@@ -118,8 +124,8 @@ func (c *Cloud) signedTexts(r *http.Request, body []byte, clientID, token, t, no
 	if c.readings.SignedQuery != SignedRaw {
 		targets = append(targets, decodedTarget(r.URL))
 	}
-	if c.readings.SignedQuery != SignedDecoded {
-		targets = append(targets, rawTarget(r.URL))
+	if raw := rawTarget(r.URL); c.readings.SignedQuery != SignedDecoded && !slices.Contains(targets, raw) {
+		targets = append(targets, raw)
 	}
 	var texts []string
 	for _, target := range targets {

@@ -108,6 +108,7 @@ func (c *Cloud) CancelSubscription(subscribeID string) error {
 		return notFound("testkit.Cloud.CancelSubscription", "subscribeId", subscribeID)
 	}
 	s.Status = SubscriptionCanceled
+	c.tagRenewal(c.order(s.OrderIDs[0]))
 	return nil
 }
 

@@ -49,7 +49,8 @@ type OpenAPIToken struct {
 	RefreshToken core.Secret
 	// UserID limits it to what one user may see; "" is one of the project.
 	UserID string
-	// Expires is when it ends; a zero time is 2 hours from now.
+	// Expires is when it ends; a zero time is [CloudReadings].AccessTokenLife
+	// from now.
 	Expires time.Time
 }
 
@@ -67,7 +68,6 @@ type gateway struct {
 	nonces    map[nonce]time.Time // until when each is remembered
 	pruneAt   int                 // how many nonces are looked through for old ones
 	codes     map[string]loginCode
-	closed    map[string]time.Time // when an order was closed, by its id
 }
 
 type gatewayToken struct {
@@ -90,7 +90,7 @@ type loginCode struct {
 func newGateway() gateway {
 	return gateway{
 		byAccess: map[string]*gatewayToken{}, byRefresh: map[string]*gatewayToken{},
-		nonces: map[nonce]time.Time{}, codes: map[string]loginCode{}, closed: map[string]time.Time{},
+		nonces: map[nonce]time.Time{}, codes: map[string]loginCode{},
 	}
 }
 
