@@ -1,6 +1,7 @@
 package awslambda
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
@@ -63,7 +64,7 @@ func writeAnswer(e *event, resp *core.Response) ([]byte, error) {
 		}
 		return json.Marshal(answer)
 	case alb:
-		answer := answerV1{StatusCode: status, StatusDescription: strings.TrimSpace(strconv.Itoa(status) + " " + http.StatusText(status)), Body: body, IsBase64Encoded: encoded}
+		answer := answerV1{StatusCode: status, StatusDescription: strconv.Itoa(status) + " " + cmp.Or(http.StatusText(status), "Unknown"), Body: body, IsBase64Encoded: encoded}
 		if e.MultiValueHeaders != nil {
 			answer.MultiValueHeaders = repeated(lines)
 			return json.Marshal(answer)

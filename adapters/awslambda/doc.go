@@ -26,8 +26,9 @@
 //
 //	                       path                       query
 //	REST API (v1)          as sent                    made again of decoded values, keys sorted
-//	HTTP API (v2), URL     escaped again: "%2F" is    as sent
+//	HTTP API (v2)          escaped again: "%2F" is    as sent
 //	                       "/" by then
+//	function URL           as sent                    as sent
 //	ALB                    as sent                    as sent, keys sorted
 //
 // A request that no HTTP server would take (a path or a header that cannot be,

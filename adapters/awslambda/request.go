@@ -3,6 +3,7 @@ package awslambda
 import (
 	"cmp"
 	"encoding/base64"
+	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
@@ -30,11 +31,16 @@ func (h *Handler) request(e *event) (_ *core.Request, status int) {
 		return nil, http.StatusBadRequest
 	}
 	if e.kind == alb { // it tells of its client in the last entry of this header alone
-		forwarded := r.Header.Get("X-Forwarded-For")
-		remote = strings.TrimSpace(forwarded[strings.LastIndexByte(forwarded, ',')+1:])
+		if lines := r.Header.Values("X-Forwarded-For"); len(lines) > 0 {
+			// The lines before the last are the client's word.
+			forwarded := lines[len(lines)-1]
+			remote = strings.TrimSpace(forwarded[strings.LastIndexByte(forwarded, ',')+1:])
+		}
 	}
 	if ip, err := netip.ParseAddr(remote); err == nil {
 		r.RemoteAddr = net.JoinHostPort(ip.String(), "0")
+	} else if peer, err := netip.ParseAddrPort(remote); err == nil { // a load balancer can be told to add the port
+		r.RemoteAddr = peer.String()
 	}
 	r.Body = []byte(e.Body)
 	if e.IsBase64Encoded {
@@ -60,23 +66,42 @@ func (h *Handler) request(e *event) (_ *core.Request, status int) {
 // tells; false if it is none.
 func (h *Handler) path(e *event) (string, bool) {
 	path := e.Path
-	if e.kind == httpAPI || e.kind == functionURL {
-		path = e.RawPath
+	switch e.kind {
+	case httpAPI:
 		// Percent-encoding was taken off. What is left of it is text, unless it
 		// was never any: then nobody could take it off.
-		if !isEscaped(path) {
+		if !isEscaped(e.RawPath) {
 			return "", false
 		}
-		path = (&url.URL{Path: path}).EscapedPath()
+		path = (&url.URL{Path: e.RawPath}).EscapedPath()
 		if stage := e.RequestContext.Stage; !h.cfg.KeepStage && stage != "" && stage != "$default" {
 			path = without(path, "/"+stage)
 		}
+	case functionURL:
+		// As sent, by what AWS does today; its page does not say so. What a
+		// path cannot hold was decoded, and is encoded again.
+		path = escapeOdd(e.RawPath)
 	}
 	path = without(path, h.cfg.BasePath)
 	if !strings.HasPrefix(path, "/") || !isEscaped(path) || strings.ContainsFunc(path, isControl) || strings.ContainsAny(path, "?# ") {
 		return "", false
 	}
 	return path, true
+}
+
+// escapeOdd encodes the bytes that cannot stand in a path as it is sent, and
+// leaves all others, escapes included.
+func escapeOdd(path string) string {
+	odd := func(b byte) bool { return b <= ' ' || b >= 0x7f || b == '?' || b == '#' }
+	var escaped strings.Builder
+	for i := 0; i < len(path); i++ {
+		if odd(path[i]) {
+			fmt.Fprintf(&escaped, "%%%02X", path[i])
+			continue
+		}
+		escaped.WriteByte(path[i])
+	}
+	return escaped.String()
 }
 
 // without takes a prefix off a path if it is there as whole segments.
@@ -177,6 +202,10 @@ func (e *event) header() (core.Header, bool) {
 				return nil, false
 			}
 		}
+	}
+	if len(e.Cookies) > 0 {
+		// An HTTP API moved them out of the headers, a function URL copied them.
+		header = slices.DeleteFunc(header, func(f core.HeaderField) bool { return f.Name == "Cookie" })
 	}
 	if len(e.Cookies) > 0 && !add("Cookie", strings.Join(e.Cookies, "; ")) {
 		return nil, false

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/textproto"
-	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -91,9 +90,6 @@ type transport struct {
 	differs []difference
 	// host is the one name that the transport has; "" if it has any.
 	host string
-	// fault says what its adapter does wrong with a row, "" if nothing. The row
-	// must fail then.
-	fault func(row row) string
 }
 
 // difference is something that a transport does not keep. sent and answered
@@ -128,33 +124,15 @@ func transports() []transport {
 			gateway, length, commas, cookies,
 			{says: "the path was decoded twice and cut at a question mark between, and is encoded again", sent: decodePath},
 		}},
-		{name: "function URL", kind: lambdatest.FunctionURL, carry: overLambda(lambdatest.FunctionURL), cannot: damaged, host: urlHost, fault: urlFault, differs: []difference{gateway, length, commas, cookies}},
-		{name: "ALB", kind: lambdatest.ALB, carry: overLambda(lambdatest.ALB), cannot: damaged, fault: albFault, differs: []difference{
+		{name: "function URL", kind: lambdatest.FunctionURL, carry: overLambda(lambdatest.FunctionURL), cannot: damaged, host: urlHost, differs: []difference{gateway, length, commas, cookies}},
+		{name: "ALB", kind: lambdatest.ALB, carry: overLambda(lambdatest.ALB), cannot: damaged, differs: []difference{
 			gateway, length, pairs,
 			{says: "the last of repeated lines is left, and of repeated names in the query", sent: lastOnly},
 			{says: "repeats in the answer are one line, joined by commas", answered: joinAnswer},
 			{says: "cookies in the answer are lines in any order", answered: sortCookies, got: sortCookies},
 		}},
-		{name: "ALB multi", kind: lambdatest.ALBMulti, carry: overLambda(lambdatest.ALBMulti), cannot: damaged, fault: albFault, differs: []difference{gateway, length, pairs}},
+		{name: "ALB multi", kind: lambdatest.ALBMulti, carry: overLambda(lambdatest.ALBMulti), cannot: damaged, differs: []difference{gateway, length, pairs}},
 	}
-}
-
-// A function URL tells its path as it was sent, and of cookies in two places.
-func urlFault(row row) string {
-	switch {
-	case (&url.URL{Path: row.path}).EscapedPath() != row.path:
-		return "what is encoded already is encoded again"
-	case slices.ContainsFunc(row.header, func(line [2]string) bool { return line[0] == "Cookie" }):
-		return "cookies are there twice"
-	}
-	return ""
-}
-
-func albFault(row row) string {
-	if status := row.response.Status; status != 0 && http.StatusText(status) == "" {
-		return "the description of a status has to have a reason"
-	}
-	return ""
 }
 
 // urlHost is the name of a function URL, the only one that it has.
