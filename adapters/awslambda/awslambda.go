@@ -33,7 +33,8 @@ type Config struct {
 	MaxBody int
 	// Margin is how long before the end of the invocation the context of HTTP,
 	// Message and Tick ends, so that an answer still leaves. 0 is half a
-	// second, and never more than a fifth of the time that is left.
+	// second, and never more than a fifth of the time that is left. A handler
+	// that is not back by half of it is answered for with 503.
 	Margin time.Duration
 	// BasePath is what a custom domain's base path mapping puts in front of
 	// every path, such as "/shop": it is taken off where it is there.
@@ -114,8 +115,12 @@ func (h *Handler) within(ctx context.Context) (context.Context, context.CancelFu
 	if !ok {
 		return ctx, func() {}
 	}
+	ctx = context.WithValue(ctx, invocationEnd{}, deadline)
 	return context.WithDeadline(ctx, deadline.Add(-min(h.cfg.Margin, time.Until(deadline)/5)))
 }
+
+// invocationEnd is the key of the time at which the invocation ends.
+type invocationEnd struct{}
 
 // answer has the handler answer a request.
 func (h *Handler) answer(ctx context.Context, e *event) (resp *core.Response) {
@@ -123,6 +128,32 @@ func (h *Handler) answer(ctx context.Context, e *event) (resp *core.Response) {
 	if status != 0 {
 		return core.Refuse(status)
 	}
+	return h.inTime(ctx, r)
+}
+
+// inTime has the handler answer r, and answers in its place when it does not
+// heed the end of its context: half of the margin is for that. The handler goes
+// on until Lambda freezes the process, and with the next invocation.
+func (h *Handler) inTime(ctx context.Context, r *core.Request) *core.Response {
+	end, ok := ctx.Value(invocationEnd{}).(time.Time)
+	if !ok {
+		return h.handle(ctx, r)
+	}
+	deadline, _ := ctx.Deadline()
+	late := time.NewTimer(time.Until(deadline.Add(end.Sub(deadline) / 2)))
+	defer late.Stop()
+	answered := make(chan *core.Response, 1)
+	go func() { answered <- h.handle(ctx, r) }()
+	select {
+	case resp := <-answered:
+		return resp
+	case <-late.C:
+		h.cfg.Logger.ErrorContext(ctx, "a handler did not heed the end of its context", "method", r.Method)
+		return core.TryLater()
+	}
+}
+
+func (h *Handler) handle(ctx context.Context, r *core.Request) (resp *core.Response) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			h.cfg.Logger.ErrorContext(ctx, "a handler panicked", "method", r.Method, "panic", fmt.Sprint(cause), "stack", string(debug.Stack()))
