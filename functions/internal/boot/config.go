@@ -48,6 +48,11 @@ type Config struct {
 	CookieKeys  []core.Secret
 	RedirectURI string
 
+	// Secrets are the keys that are kept in AWS Secrets Manager: the name of the
+	// variable in whose place they are, and the secret's. They are read with the
+	// first event.
+	Secrets map[string]string
+
 	SweepEvery time.Duration
 	Listen     string
 	LogLevel   slog.Level
@@ -59,7 +64,7 @@ func Load(program Program, getenv func(string) string, readFile func(string) ([]
 	if readFile == nil {
 		readFile = os.ReadFile
 	}
-	l := loader{program: program, getenv: getenv, readFile: readFile}
+	l := loader{program: program, getenv: getenv, readFile: readFile, secrets: map[string]string{}}
 	cfg := Config{
 		Program: program, AppID: l.text("IMPREST_APP_ID"), AppKeys: l.appKeys(), BaseURL: l.text("IMPREST_BASE_URL"), Journal: l.text("IMPREST_JOURNAL"),
 		StoreNo: l.text("IMPREST_STORE_NO"), NotifyURL: l.text("IMPREST_NOTIFY_URL"),
@@ -68,6 +73,7 @@ func Load(program Program, getenv func(string) string, readFile func(string) ([]
 		CookieKeys: core.Secrets(list(l.text("IMPREST_COOKIE_KEYS"))...), RedirectURI: l.text("IMPREST_REDIRECT_URI"),
 		AllowWeakKey: l.text("IMPREST_ALLOW_WEAK_KEY") == "true", Listen: l.listen(), SweepEvery: l.sweepEvery(), LogLevel: l.logLevel(),
 	}
+	cfg.Secrets = l.secrets
 	cfg.RefundDailyCap = l.refundCap(cfg.OutOpenID)
 	if cfg.OutOpenID != "" && cfg.PayoutNotifyURL == "" {
 		l.fail("IMPREST_PAYOUT_NOTIFY_URL", "must be given with IMPREST_OUT_OPEN_ID")
@@ -80,6 +86,7 @@ type loader struct {
 	program  Program
 	getenv   func(string) string
 	readFile func(string) ([]byte, error)
+	secrets  map[string]string
 	err      error
 }
 
@@ -97,10 +104,29 @@ func (l *loader) text(name string) string {
 		return ""
 	}
 	text := strings.TrimSpace(l.getenv(name))
+	if id := l.secret(name); id != "" {
+		if text != "" {
+			l.fail(name+"_SECRET", "and "+name+" are both set: give one")
+		}
+		return ""
+	}
 	if text == "" && v.required {
 		l.fail(name, "must be set: "+v.about)
 	}
 	return text
+}
+
+// secret returns the name of the secret that takes the place of a variable, and
+// notes it; "" if there is none.
+func (l *loader) secret(name string) string {
+	if !slices.ContainsFunc(variables, func(v variable) bool { return v.name == name+"_SECRET" }) {
+		return ""
+	}
+	id := strings.TrimSpace(l.getenv(name + "_SECRET"))
+	if id != "" {
+		l.secrets[name] = id
+	}
+	return id
 }
 
 // list splits a comma-separated list.
@@ -119,6 +145,8 @@ func (l *loader) appKeys() []core.Secret {
 	switch {
 	case text != "" && file != "":
 		l.fail("IMPREST_APP_KEY_FILE", "and IMPREST_APP_KEY are both set: give one")
+	case file != "" && l.secrets["IMPREST_APP_KEY"] != "":
+		l.fail("IMPREST_APP_KEY_SECRET", "and IMPREST_APP_KEY_FILE are both set: give one")
 	case file != "":
 		content, err := l.readFile(file)
 		if err != nil {
@@ -128,8 +156,10 @@ func (l *loader) appKeys() []core.Secret {
 		if len(list(text)) == 0 && err == nil {
 			l.fail("IMPREST_APP_KEY_FILE", "names a file without a key")
 		}
+	case l.secrets["IMPREST_APP_KEY"] != "":
+		return nil
 	case text == "":
-		l.fail("IMPREST_APP_KEY", "must be set, or IMPREST_APP_KEY_FILE")
+		l.fail("IMPREST_APP_KEY", "must be set, or IMPREST_APP_KEY_FILE, or IMPREST_APP_KEY_SECRET")
 	}
 	return core.Secrets(list(text)...)
 }

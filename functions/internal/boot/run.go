@@ -85,7 +85,7 @@ func run(ctx context.Context, program Program, target Target, args []string, get
 			logger.Error("the journal did not close well", "reason", err.Error())
 		}
 	}()
-	f, err := Build(cfg, store, logger)
+	f, err := build(cfg, store, logger, getenv)
 	if err != nil {
 		return usage(err)
 	}
@@ -94,6 +94,28 @@ func run(ctx context.Context, program Program, target Target, args []string, get
 		return exitFailed
 	}
 	return exitDone
+}
+
+// build wires a function at once, or, if it has keys elsewhere, with its first
+// event; what is wrong with the rest of its configuration is said at once in any
+// case.
+func build(cfg Config, store journal.Store, logger *slog.Logger, getenv func(string) string) (Function, error) {
+	if len(cfg.Secrets) == 0 {
+		return Build(cfg, store, logger)
+	}
+	assumed, _ := cfg.withSecrets(func(string, string) (string, error) { return strings.Repeat("k", 64), nil })
+	model, err := Build(assumed, store, logger)
+	if err != nil {
+		return Function{}, err
+	}
+	ext := newExtension(getenv)
+	return later(model, func(ctx context.Context) (Function, error) {
+		cfg, err := cfg.withSecrets(func(_, id string) (string, error) { return ext.secret(ctx, id) })
+		if err != nil {
+			return Function{}, err
+		}
+		return Build(cfg, store, logger)
+	}, logger), nil
 }
 
 // serve hands the function to whoever brings the events.

@@ -154,6 +154,16 @@ func TestTheCallbackLinksThisModuleAlone(t *testing.T) {
 	}
 }
 
+// The build for AWS Lambda links its own store, and nothing that runs elsewhere:
+// it has to be small, and to start fast.
+func TestTheLambdaBuildLinksNothingOfOthers(t *testing.T) {
+	for _, p := range goList(t, "-deps", "-tags", "lambda.norpc", "./functions/paycallback", "./functions/checkout", "./functions/login", "./functions/reconcile") {
+		for _, heavy := range []string{"modernc.org/", "github.com/jackc/", "database/sql", "github.com/GoogleCloudPlatform/", "github.com/aws/aws-sdk-go-v2/config", "net/rpc", "testing"} {
+			assert.False(t, strings.HasPrefix(p.ImportPath, heavy), "the Lambda build links %s", p.ImportPath)
+		}
+	}
+}
+
 func TestNoDriverReachesACoreUser(t *testing.T) {
 	for _, p := range goList(t, "-deps", "./core/...") {
 		for _, heavy := range []string{"modernc.org/", "github.com/jackc/", "github.com/urfave/", "github.com/stretchr/", "github.com/aws/", module + "/adapters", module + "/testkit"} {
