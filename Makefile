@@ -2,7 +2,7 @@
 
 GO ?= go
 # The tests that talk to real parts need these programs; of Debian's packages.
-PARTS := strace:strace chromium:chromium pg_ctlcluster:postgresql
+PARTS := strace:strace chromium:chromium pg_ctlcluster:postgresql node:nodejs npm:npm
 
 .PHONY: help
 help: ## list the commands
@@ -29,6 +29,7 @@ parts: ## install what the tests with real parts need, where it is missing
 	if [ -n "$$missing" ]; then echo "installing$$missing"; \
 	  as_root=""; [ "$$(id -u)" = 0 ] || as_root=sudo; \
 	  $$as_root apt-get update -q && $$as_root apt-get install -q -y --no-install-recommends $$missing; fi
+	@cd testkit/internal/dynalite && test node_modules -nt package-lock.json || { echo "installing dynalite"; npm ci --no-audit --no-fund --ignore-scripts && touch node_modules; }
 
 .PHONY: fuzz
 fuzz: ## fuzz every target for a while (FUZZTIME=30s)

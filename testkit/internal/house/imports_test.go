@@ -41,6 +41,7 @@ var lattice = []struct{ pkg, imports, reason string }{
 
 	{"adapters/nethttp", "core", "carries bytes, knows no meaning"},
 	{"adapters/awslambda", "core github.com/aws/aws-lambda-go/lambda", "carries bytes to and from Lambda's events"},
+	{"adapters/dynamostore", "core core/journal github.com/aws/aws-sdk-go-v2/aws github.com/aws/aws-sdk-go-v2/service/dynamodb github.com/aws/aws-sdk-go-v2/service/dynamodb/types github.com/aws/smithy-go", "the one place that links DynamoDB's client"},
 	{"adapters/webhook", "core core/purchase", "deliveries over signed HTTP, for whoever runs a function and keeps the goods elsewhere"},
 	{"adapters/sqlitestore", "core core/journal modernc.org/sqlite modernc.org/sqlite/lib", "the one place that links SQLite"},
 	{"adapters/pgstore", "core core/journal github.com/jackc/pgx/v5 github.com/jackc/pgx/v5/pgconn github.com/jackc/pgx/v5/pgxpool", "the one place that links pgx"},
@@ -64,19 +65,22 @@ var lattice = []struct{ pkg, imports, reason string }{
 
 // modules says why each direct dependency is worth its weight.
 var modules = map[string]string{
-	"github.com/aws/aws-lambda-go":           "the Lambda runtime's client, AWS's own",
-	"github.com/chromedp/cdproto":            "the commands of chromedp, typed",
-	"github.com/chromedp/chromedp":           "drives Debian's Chromium, in tests alone: no driver of its own, a pipe to the browser",
-	"github.com/go-playground/validator/v10": "checks what users hand in, behind core/internal/check",
-	"github.com/rogpeppe/go-internal":        "testscript: the command line's tests read like a terminal",
-	"github.com/stretchr/testify":            "assertions, in tests and in storetest",
-	"github.com/urfave/cli/v3":               "flags, help and completion without dependencies of its own",
-	"go.yaml.in/yaml/v3":                     "reads the templates' YAML, in tests alone; strict, and in the graph anyway",
-	"golang.org/x/mod":                       "packs this module as a proxy serves it, in the tests of the starters alone",
-	"github.com/jackc/pgx/v5":                "PostgreSQL: says of an error whether anything was sent, which database/sql does not",
-	"modernc.org/sqlite":                     "SQLite without cgo: the embedded journal",
-	"pgregory.net/rapid":                     "properties with shrinking",
-	"rsc.io/qr":                              "QR codes of links into the app, on a desktop: small, tagged, without dependencies",
+	"github.com/aws/aws-lambda-go":                  "the Lambda runtime's client, AWS's own",
+	"github.com/aws/aws-sdk-go-v2":                  "signs the calls of DynamoDB's client",
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb": "DynamoDB's client, AWS's own, in adapters/dynamostore alone",
+	"github.com/aws/smithy-go":                      "the errors of AWS's clients",
+	"github.com/chromedp/cdproto":                   "the commands of chromedp, typed",
+	"github.com/chromedp/chromedp":                  "drives Debian's Chromium, in tests alone: no driver of its own, a pipe to the browser",
+	"github.com/go-playground/validator/v10":        "checks what users hand in, behind core/internal/check",
+	"github.com/rogpeppe/go-internal":               "testscript: the command line's tests read like a terminal",
+	"github.com/stretchr/testify":                   "assertions, in tests and in storetest",
+	"github.com/urfave/cli/v3":                      "flags, help and completion without dependencies of its own",
+	"go.yaml.in/yaml/v3":                            "reads the templates' YAML, in tests alone; strict, and in the graph anyway",
+	"golang.org/x/mod":                              "packs this module as a proxy serves it, in the tests of the starters alone",
+	"github.com/jackc/pgx/v5":                       "PostgreSQL: says of an error whether anything was sent, which database/sql does not",
+	"modernc.org/sqlite":                            "SQLite without cgo: the embedded journal",
+	"pgregory.net/rapid":                            "properties with shrinking",
+	"rsc.io/qr":                                     "QR codes of links into the app, on a desktop: small, tagged, without dependencies",
 }
 
 type listed struct {

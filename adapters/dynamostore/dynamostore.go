@@ -1,0 +1,467 @@
+package dynamostore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go"
+
+	"github.com/imprest-go/imprest/core"
+	"github.com/imprest-go/imprest/core/journal"
+)
+
+// Shards is how many hash keys a table has. It is part of its form.
+const Shards = 16
+
+// DueIndex is the name of the index by due time.
+const DueIndex = "due"
+
+// Config says where the table is.
+type Config struct {
+	// Table is its name. Required.
+	Table string
+	// Region is where it is, such as "cn-north-1". Required.
+	Region string
+	// Credentials sign the calls: [Environment] on Lambda. Required.
+	Credentials aws.CredentialsProvider
+	// Endpoint takes the place of the region's; "" is the region's.
+	Endpoint string
+	// HTTPClient makes the calls; nil is the SDK's.
+	HTTPClient aws.HTTPClient
+	// Timeout bounds each call; 0 is 5 seconds.
+	Timeout time.Duration
+}
+
+// Environment returns the credentials of AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY
+// and AWS_SESSION_TOKEN, as Lambda sets them. They are read when they are needed.
+func Environment(getenv func(string) string) aws.CredentialsProvider {
+	return aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+		c := aws.Credentials{
+			AccessKeyID: getenv("AWS_ACCESS_KEY_ID"), SecretAccessKey: getenv("AWS_SECRET_ACCESS_KEY"), SessionToken: getenv("AWS_SESSION_TOKEN"), Source: "environment",
+		}
+		if c.AccessKeyID == "" || c.SecretAccessKey == "" {
+			return aws.Credentials{}, core.Invalid("dynamostore", "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must be set")
+		}
+		return c, nil
+	})
+}
+
+// Store is a [journal.Store] in a DynamoDB table. Make one with [New]. It may be
+// used from many goroutines and processes at once.
+//
+// Its fields are functions, and no client: see the package's comment.
+type Store struct {
+	table   *string
+	timeout time.Duration
+
+	putItem     func(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
+	getItem     func(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
+	deleteItem  func(context.Context, *dynamodb.DeleteItemInput, ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error)
+	query       func(context.Context, *dynamodb.QueryInput, ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error)
+	createTable func(context.Context, *dynamodb.CreateTableInput, ...func(*dynamodb.Options)) (*dynamodb.CreateTableOutput, error)
+}
+
+var _ journal.Store = (*Store)(nil)
+
+// New checks cfg and returns a Store. It calls nobody. Its errors have
+// core.CodeInvalid.
+func New(cfg Config) (*Store, error) {
+	const op = "dynamostore.New"
+	switch {
+	case cfg.Table == "":
+		return nil, core.Invalid(op, "Table must be given")
+	case cfg.Region == "":
+		return nil, core.Invalid(op, "Region must be given")
+	case cfg.Credentials == nil:
+		return nil, core.Invalid(op, "Credentials must be given: Environment reads those of Lambda")
+	case cfg.Timeout < 0:
+		return nil, core.Invalid(op, "Timeout must not be negative")
+	}
+	options := dynamodb.Options{
+		Region: cfg.Region, Credentials: cfg.Credentials, HTTPClient: cfg.HTTPClient, Retryer: aws.NopRetryer{},
+	}
+	if cfg.Endpoint != "" {
+		options.BaseEndpoint = aws.String(cfg.Endpoint)
+	}
+	client := dynamodb.New(options)
+	s := &Store{
+		table: aws.String(cfg.Table), timeout: cfg.Timeout,
+		putItem: client.PutItem, getItem: client.GetItem, deleteItem: client.DeleteItem, query: client.Query, createTable: client.CreateTable,
+	}
+	if s.timeout == 0 {
+		s.timeout = 5 * time.Second
+	}
+	return s, nil
+}
+
+// The names of the attributes.
+const (
+	attrShard    = "part"
+	attrID       = "id"
+	attrVersion  = "version"
+	attrBody     = "body"
+	attrDue      = "due"      // milliseconds since 1970
+	attrDueShard = "due_part" // there where due is
+	attrExpires  = "expires"  // seconds since 1970, for TTL
+	attrExpiry   = "expiry"   // the same in milliseconds, exactly
+)
+
+func number(n int64) types.AttributeValue {
+	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
+}
+func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+
+// shardOf is the hash key of an id.
+func shardOf(id string) int64 {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(id))
+	return int64(h.Sum32() % Shards)
+}
+
+func key(id string) map[string]types.AttributeValue {
+	return map[string]types.AttributeValue{attrShard: number(shardOf(id)), attrID: text(id)}
+}
+
+func item(r journal.Record) map[string]types.AttributeValue {
+	it := key(r.ID)
+	it[attrVersion] = number(r.Version)
+	if len(r.Body) > 0 {
+		it[attrBody] = &types.AttributeValueMemberB{Value: r.Body}
+	}
+	if !r.Due.IsZero() {
+		it[attrDue], it[attrDueShard] = number(r.Due.UnixMilli()), it[attrShard]
+	}
+	if !r.Expires.IsZero() {
+		// Never earlier than it says.
+		it[attrExpiry], it[attrExpires] = number(r.Expires.UnixMilli()), number(r.Expires.Unix()+1)
+	}
+	return it
+}
+
+func record(it map[string]types.AttributeValue) (journal.Record, error) {
+	var r journal.Record
+	id, ok := it[attrID].(*types.AttributeValueMemberS)
+	if !ok {
+		return r, errDamaged
+	}
+	r.ID, r.Body = id.Value, []byte{}
+	if body, ok := it[attrBody].(*types.AttributeValueMemberB); ok {
+		r.Body = slices.Clone(body.Value)
+	}
+	for name, into := range map[string]func(int64){
+		attrVersion: func(n int64) { r.Version = n },
+		attrDue:     func(n int64) { r.Due = time.UnixMilli(n).UTC() },
+		attrExpiry:  func(n int64) { r.Expires = time.UnixMilli(n).UTC() },
+	} {
+		value, ok := it[name].(*types.AttributeValueMemberN)
+		if !ok {
+			continue
+		}
+		n, err := strconv.ParseInt(value.Value, 10, 64)
+		if err != nil {
+			return r, errDamaged
+		}
+		into(n)
+	}
+	if r.Version < 1 {
+		return r, errDamaged
+	}
+	return r, nil
+}
+
+var errDamaged error = &core.Error{Op: "dynamostore", Code: core.CodeInternal, Err: errors.New("the table has an item that is no record: nothing but this package may write there")}
+
+// within bounds a call; an error if ctx is over already, so that nothing is done.
+func (s *Store) within(ctx context.Context) (context.Context, context.CancelFunc, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, nil, &core.Error{Op: "dynamostore", Code: core.CodeUnreached, Err: err}
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	return ctx, cancel, nil
+}
+
+// Put implements [journal.Store].
+func (s *Store) Put(ctx context.Context, r journal.Record) (journal.Record, error) {
+	if err := r.Check(); err != nil {
+		return journal.Record{}, err
+	}
+	call, cancel, err := s.within(ctx)
+	if err != nil {
+		return journal.Record{}, err
+	}
+	defer cancel()
+	r.Due, r.Expires = journal.Millis(r.Due), journal.Millis(r.Expires)
+	r.Body = append(make([]byte, 0, len(r.Body)), r.Body...)
+	before := r.Version
+	r.Version++
+	input := &dynamodb.PutItemInput{
+		TableName: s.table, Item: item(r), ConditionExpression: aws.String("attribute_not_exists(id)"),
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	}
+	if before > 0 {
+		input.ConditionExpression = aws.String("version = :v")
+		input.ExpressionAttributeValues = map[string]types.AttributeValue{":v": number(before)}
+	}
+	_, err = s.putItem(call, input)
+	if err == nil {
+		return r, nil
+	}
+	lost, ok := errors.AsType[*types.ConditionalCheckFailedException](err)
+	if !ok {
+		return journal.Record{}, unwritten("put", err)
+	}
+	if lost.Item != nil {
+		if stored, err := record(lost.Item); err == nil {
+			return stored, journal.ErrConflict
+		}
+	}
+	// Not every engine tells what is there.
+	stored, err := s.Get(ctx, r.ID)
+	if errors.Is(err, journal.ErrNotFound) {
+		return journal.Record{}, journal.ErrConflict
+	}
+	if err != nil {
+		return journal.Record{}, err
+	}
+	return stored, journal.ErrConflict
+}
+
+// Get implements [journal.Store].
+func (s *Store) Get(ctx context.Context, id string) (journal.Record, error) {
+	if err := journal.CheckID(id); err != nil {
+		return journal.Record{}, err
+	}
+	ctx, cancel, err := s.within(ctx)
+	if err != nil {
+		return journal.Record{}, err
+	}
+	defer cancel()
+	found, err := s.getItem(ctx, &dynamodb.GetItemInput{TableName: s.table, Key: key(id), ConsistentRead: aws.Bool(true)})
+	if err != nil {
+		return journal.Record{}, unread("get", err)
+	}
+	if found.Item == nil {
+		return journal.Record{}, journal.ErrNotFound
+	}
+	return record(found.Item)
+}
+
+// Delete implements [journal.Store].
+func (s *Store) Delete(ctx context.Context, id string, version int64) error {
+	if err := journal.CheckID(id); err != nil {
+		return err
+	}
+	call, cancel, err := s.within(ctx)
+	if err != nil {
+		return err
+	}
+	defer cancel()
+	_, err = s.deleteItem(call, &dynamodb.DeleteItemInput{
+		TableName: s.table, Key: key(id), ConditionExpression: aws.String("version = :v"),
+		ExpressionAttributeValues: map[string]types.AttributeValue{":v": number(version)},
+	})
+	if err == nil {
+		return nil
+	}
+	if _, ok := errors.AsType[*types.ConditionalCheckFailedException](err); !ok {
+		return unwritten("delete", err)
+	}
+	if _, err := s.Get(ctx, id); err != nil {
+		return err // journal.ErrNotFound among them
+	}
+	return journal.ErrConflict
+}
+
+// Due implements [journal.Store]. It reads an index, which may lag.
+func (s *Store) Due(ctx context.Context, before time.Time, limit int) ([]journal.Record, error) {
+	found, err := s.gather(ctx, "due", limit, dynamodb.QueryInput{
+		IndexName:              aws.String(DueIndex),
+		KeyConditionExpression: aws.String("due_part = :s AND due <= :before"),
+	}, map[string]types.AttributeValue{":before": number(before.UnixMilli())})
+	slices.SortStableFunc(found, func(a, b journal.Record) int { return a.Due.Compare(b.Due) })
+	return found[:min(len(found), max(limit, 0))], err
+}
+
+// List implements [journal.Store].
+func (s *Store) List(ctx context.Context, prefix, after string, limit int) ([]journal.Record, error) {
+	beginning, rest := cut(prefix)
+	if rest != "" {
+		limit = 0 // no id has such a byte
+	}
+	from := beginning
+	if after >= prefix {
+		if from, rest = cut(after); rest > "~" {
+			from += end
+		} else {
+			from += " " // less than every byte of an id
+		}
+	}
+	if from == "" {
+		from = "!"
+	}
+	found, err := s.gather(ctx, "list", limit, dynamodb.QueryInput{
+		KeyConditionExpression: aws.String("part = :s AND id BETWEEN :from AND :to"),
+		ConsistentRead:         aws.Bool(true),
+	}, map[string]types.AttributeValue{":from": text(from), ":to": text(beginning + end)})
+	slices.SortFunc(found, func(a, b journal.Record) int { return strings.Compare(a.ID, b.ID) })
+	return found[:min(len(found), max(limit, 0))], err
+}
+
+// end is greater than every byte of an id.
+const end = "\x7f"
+
+// cut splits a text before the first byte that no id has: DynamoDB takes no text
+// that is not UTF-8. What is behind it says only whether the ids that begin alike
+// come before or after it.
+func cut(text string) (before, rest string) {
+	for i := range len(text) {
+		if text[i] < '!' || text[i] > '~' {
+			return text[:i], text[i:]
+		}
+	}
+	return text, ""
+}
+
+// gather makes one query for each shard, of at most limit records.
+func (s *Store) gather(ctx context.Context, op string, limit int, query dynamodb.QueryInput, values map[string]types.AttributeValue) ([]journal.Record, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, &core.Error{Op: "dynamostore", Code: core.CodeUnreached, Err: err}
+	}
+	if limit < 1 {
+		return nil, nil
+	}
+	if from, ok := values[":from"].(*types.AttributeValueMemberS); ok && from.Value > values[":to"].(*types.AttributeValueMemberS).Value {
+		return nil, nil // DynamoDB refuses such a range
+	}
+	var found []journal.Record
+	for shard := range int64(Shards) {
+		got, err := s.page(ctx, op, limit, shard, query, values)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, got...)
+	}
+	return found, nil
+}
+
+// page reads at most limit records of one shard, however many answers it takes.
+func (s *Store) page(ctx context.Context, op string, limit int, shard int64, query dynamodb.QueryInput, values map[string]types.AttributeValue) ([]journal.Record, error) {
+	query.TableName = s.table
+	query.ExpressionAttributeValues = map[string]types.AttributeValue{":s": number(shard)}
+	for name, value := range values {
+		query.ExpressionAttributeValues[name] = value
+	}
+	var found []journal.Record
+	for {
+		query.Limit = aws.Int32(int32(min(limit-len(found), 1000)))
+		call, cancel, err := s.within(ctx)
+		if err != nil {
+			return nil, err
+		}
+		answer, err := s.query(call, &query)
+		cancel()
+		if err != nil {
+			return nil, unread(op, err)
+		}
+		for _, it := range answer.Items {
+			r, err := record(it)
+			if err != nil {
+				return nil, err
+			}
+			found = append(found, r)
+		}
+		if len(answer.LastEvaluatedKey) == 0 || len(found) >= limit {
+			return found, nil
+		}
+		query.ExclusiveStartKey = answer.LastEvaluatedKey
+	}
+}
+
+// CreateTable makes the table, with its index, paid by the request. It is for
+// tests and for a first try: in earnest the table belongs to your infrastructure.
+// The error has core.CodeConflict if there is one. The table takes a while to be
+// ready.
+func (s *Store) CreateTable(ctx context.Context) error {
+	attribute := func(name string, kind types.ScalarAttributeType) types.AttributeDefinition {
+		return types.AttributeDefinition{AttributeName: aws.String(name), AttributeType: kind}
+	}
+	keys := func(hash, sort string) []types.KeySchemaElement {
+		return []types.KeySchemaElement{{AttributeName: aws.String(hash), KeyType: types.KeyTypeHash}, {AttributeName: aws.String(sort), KeyType: types.KeyTypeRange}}
+	}
+	ctx, cancel, err := s.within(ctx)
+	if err != nil {
+		return err
+	}
+	defer cancel()
+	_, err = s.createTable(ctx, &dynamodb.CreateTableInput{
+		TableName: s.table, BillingMode: types.BillingModePayPerRequest, KeySchema: keys(attrShard, attrID),
+		AttributeDefinitions: []types.AttributeDefinition{
+			attribute(attrShard, types.ScalarAttributeTypeN), attribute(attrID, types.ScalarAttributeTypeS),
+			attribute(attrDueShard, types.ScalarAttributeTypeN), attribute(attrDue, types.ScalarAttributeTypeN),
+		},
+		GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{{
+			IndexName: aws.String(DueIndex), KeySchema: keys(attrDueShard, attrDue), Projection: &types.Projection{ProjectionType: types.ProjectionTypeAll},
+		}},
+	})
+	if _, exists := errors.AsType[*types.ResourceInUseException](err); exists {
+		return &core.Error{Op: "dynamostore.CreateTable", Code: core.CodeConflict, Err: errors.New("there is such a table")}
+	}
+	if err != nil {
+		return unread("createTable", err)
+	}
+	return nil
+}
+
+// unread is the error of a read that failed. It may be made again.
+func unread(op string, err error) error {
+	return &core.Error{Op: "dynamostore." + op, Code: core.CodeUnreached, Safe: true, Err: told(err)}
+}
+
+// unwritten is the error of a write that failed. Only what DynamoDB itself refused,
+// or never was sent, is known not to count.
+func unwritten(op string, err error) error {
+	if refused, ok := errors.AsType[smithy.APIError](err); ok && refused.ErrorFault() != smithy.FaultServer && status(err) < http.StatusInternalServerError {
+		code := core.CodeUnreached
+		switch refused.ErrorCode() {
+		case "ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded":
+			code = core.CodeBusy
+		}
+		return &core.Error{Op: "dynamostore." + op, Code: code, Safe: true, Err: fmt.Errorf("nothing was written: %w", told(err))}
+	}
+	if dial, ok := errors.AsType[*net.OpError](err); ok && dial.Op == "dial" {
+		return &core.Error{Op: "dynamostore." + op, Code: core.CodeUnreached, Safe: true, Err: fmt.Errorf("nothing was written: %w", told(err))}
+	}
+	return fmt.Errorf("%w: %w", journal.ErrUnknown, told(err))
+}
+
+// status is the HTTP status of an answer, 0 if there was none.
+func status(err error) int {
+	answered, ok := errors.AsType[interface {
+		error
+		HTTPStatusCode() int
+	}](err)
+	if !ok {
+		return 0
+	}
+	return answered.HTTPStatusCode()
+}
+
+// told is what an operator is told of an error of the SDK: its code and words, and
+// that a context ended; not the request, which holds the item.
+func told(err error) error {
+	if e, ok := errors.AsType[smithy.APIError](err); ok {
+		return fmt.Errorf("%s: %s", e.ErrorCode(), e.ErrorMessage())
+	}
+	return err
+}
