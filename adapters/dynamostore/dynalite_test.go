@@ -54,7 +54,7 @@ func dynalite(t testing.TB) string {
 	require.NoError(t, err)
 	port := ln.Addr().(*net.TCPAddr).Port
 	require.NoError(t, ln.Close())
-	cmd := exec.Command("node", script, "--host", "127.0.0.1", "--port", strconv.Itoa(port), "--createTableMs", "5")
+	cmd := exec.Command("node", "--require", filepath.Join(filepath.Dir(script), "../../survive.js"), script, "--host", "127.0.0.1", "--port", strconv.Itoa(port), "--createTableMs", "5")
 	cmd.Stderr = os.Stderr
 	require.NoError(t, cmd.Start())
 	server.address = "http://127.0.0.1:" + strconv.Itoa(port)

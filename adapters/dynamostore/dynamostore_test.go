@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,11 +27,11 @@ var keys = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, e
 })
 
 // on returns a store on a server that answers so, and counts what it is asked.
-func on(t *testing.T, answer http.HandlerFunc) (*dynamostore.Store, *int) {
+func on(t *testing.T, answer http.HandlerFunc) (*dynamostore.Store, *atomic.Int64) {
 	t.Helper()
-	asked := 0
+	var asked atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		asked++
+		asked.Add(1)
 		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
 		answer(w, r)
 	}))
@@ -87,7 +88,7 @@ func TestFailuresOfAWrite(t *testing.T) {
 				assert.Equal(t, tt.code, core.CodeOf(err))
 				assert.True(t, core.Retryable(err))
 			}
-			assert.Equal(t, 1, *asked, "one attempt, or it would take itself for another's")
+			assert.EqualValues(t, 1, asked.Load(), "one attempt, or it would take itself for another's")
 			assert.NotContains(t, err.Error(), "secret")
 			assert.Equal(t, tt.unknown, core.CodeOf(s.Delete(t.Context(), "p/1", 1)) == core.CodeUnknown)
 			_, err = s.Get(t.Context(), "p/1")
@@ -110,7 +111,7 @@ func TestTheLosingItemIsTold(t *testing.T) {
 	stored, err := s.Put(t.Context(), journal.Record{ID: "p/1", Version: 3})
 	require.ErrorIs(t, err, journal.ErrConflict)
 	assert.Equal(t, journal.Record{ID: "p/1", Version: 7, Body: []byte("a"), Due: time.UnixMilli(1700000000000).UTC()}, stored)
-	assert.Equal(t, 1, *asked)
+	assert.EqualValues(t, 1, asked.Load())
 }
 
 func TestAnItemThatIsNoRecord(t *testing.T) {
