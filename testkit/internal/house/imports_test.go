@@ -42,6 +42,8 @@ var lattice = []struct{ pkg, imports, reason string }{
 	{"adapters/nethttp", "core", "carries bytes, knows no meaning"},
 	{"adapters/awslambda", "core github.com/aws/aws-lambda-go/lambda", "carries bytes to and from Lambda's events"},
 	{"adapters/dynamostore", "core core/journal github.com/aws/aws-sdk-go-v2/aws github.com/aws/aws-sdk-go-v2/service/dynamodb github.com/aws/aws-sdk-go-v2/service/dynamodb/types github.com/aws/smithy-go", "the one place that links DynamoDB's client"},
+	{"adapters/cloudfunc", "core adapters/nethttp github.com/GoogleCloudPlatform/functions-framework-go/funcframework github.com/cloudevents/sdk-go/v2/binding github.com/cloudevents/sdk-go/v2/event github.com/cloudevents/sdk-go/v2/protocol/http", "a Cloud Function is net/http, and nethttp carries its bytes; its events are the CloudEvents SDK's, by the framework's own signature"},
+	{"adapters/cloudfunc/internal/conformance", "core adapters/cloudfunc github.com/GoogleCloudPlatform/functions-framework-go/funcframework github.com/GoogleCloudPlatform/functions-framework-go/functions github.com/cloudevents/sdk-go/v2/event", "what Google's conformance client runs: the framework as a source function meets it"},
 	{"adapters/webhook", "core core/purchase", "deliveries over signed HTTP, for whoever runs a function and keeps the goods elsewhere"},
 	{"adapters/sqlitestore", "core core/journal modernc.org/sqlite modernc.org/sqlite/lib", "the one place that links SQLite"},
 	{"adapters/pgstore", "core core/journal github.com/jackc/pgx/v5 github.com/jackc/pgx/v5/pgconn github.com/jackc/pgx/v5/pgxpool", "the one place that links pgx"},
@@ -65,22 +67,24 @@ var lattice = []struct{ pkg, imports, reason string }{
 
 // modules says why each direct dependency is worth its weight.
 var modules = map[string]string{
-	"github.com/aws/aws-lambda-go":                  "the Lambda runtime's client, AWS's own",
-	"github.com/aws/aws-sdk-go-v2":                  "signs the calls of DynamoDB's client",
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb": "DynamoDB's client, AWS's own, in adapters/dynamostore alone",
-	"github.com/aws/smithy-go":                      "the errors of AWS's clients",
-	"github.com/chromedp/cdproto":                   "the commands of chromedp, typed",
-	"github.com/chromedp/chromedp":                  "drives Debian's Chromium, in tests alone: no driver of its own, a pipe to the browser",
-	"github.com/go-playground/validator/v10":        "checks what users hand in, behind core/internal/check",
-	"github.com/rogpeppe/go-internal":               "testscript: the command line's tests read like a terminal",
-	"github.com/stretchr/testify":                   "assertions, in tests and in storetest",
-	"github.com/urfave/cli/v3":                      "flags, help and completion without dependencies of its own",
-	"go.yaml.in/yaml/v3":                            "reads the templates' YAML, in tests alone; strict, and in the graph anyway",
-	"golang.org/x/mod":                              "packs this module as a proxy serves it, in the tests of the starters alone",
-	"github.com/jackc/pgx/v5":                       "PostgreSQL: says of an error whether anything was sent, which database/sql does not",
-	"modernc.org/sqlite":                            "SQLite without cgo: the embedded journal",
-	"pgregory.net/rapid":                            "properties with shrinking",
-	"rsc.io/qr":                                     "QR codes of links into the app, on a desktop: small, tagged, without dependencies",
+	"github.com/GoogleCloudPlatform/functions-framework-go": "what Google runs a Cloud Function by",
+	"github.com/cloudevents/sdk-go/v2":                      "the event that Google's framework hands to a function is its type",
+	"github.com/aws/aws-lambda-go":                          "the Lambda runtime's client, AWS's own",
+	"github.com/aws/aws-sdk-go-v2":                          "signs the calls of DynamoDB's client",
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb":         "DynamoDB's client, AWS's own, in adapters/dynamostore alone",
+	"github.com/aws/smithy-go":                              "the errors of AWS's clients",
+	"github.com/chromedp/cdproto":                           "the commands of chromedp, typed",
+	"github.com/chromedp/chromedp":                          "drives Debian's Chromium, in tests alone: no driver of its own, a pipe to the browser",
+	"github.com/go-playground/validator/v10":                "checks what users hand in, behind core/internal/check",
+	"github.com/rogpeppe/go-internal":                       "testscript: the command line's tests read like a terminal",
+	"github.com/stretchr/testify":                           "assertions, in tests and in storetest",
+	"github.com/urfave/cli/v3":                              "flags, help and completion without dependencies of its own",
+	"go.yaml.in/yaml/v3":                                    "reads the templates' YAML, in tests alone; strict, and in the graph anyway",
+	"golang.org/x/mod":                                      "packs this module as a proxy serves it, in the tests of the starters alone",
+	"github.com/jackc/pgx/v5":                               "PostgreSQL: says of an error whether anything was sent, which database/sql does not",
+	"modernc.org/sqlite":                                    "SQLite without cgo: the embedded journal",
+	"pgregory.net/rapid":                                    "properties with shrinking",
+	"rsc.io/qr":                                             "QR codes of links into the app, on a desktop: small, tagged, without dependencies",
 }
 
 type listed struct {
@@ -170,7 +174,7 @@ func TestTheLambdaBuildLinksNothingOfOthers(t *testing.T) {
 
 func TestNoDriverReachesACoreUser(t *testing.T) {
 	for _, p := range goList(t, "-deps", "./core/...") {
-		for _, heavy := range []string{"modernc.org/", "github.com/jackc/", "github.com/urfave/", "github.com/stretchr/", "github.com/aws/", module + "/adapters", module + "/testkit"} {
+		for _, heavy := range []string{"modernc.org/", "github.com/jackc/", "github.com/urfave/", "github.com/stretchr/", "github.com/aws/", "github.com/GoogleCloudPlatform/", "github.com/cloudevents/", module + "/adapters", module + "/testkit"} {
 			assert.False(t, strings.HasPrefix(p.ImportPath, heavy), "core links %s", p.ImportPath)
 		}
 	}
