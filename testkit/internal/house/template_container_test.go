@@ -139,7 +139,8 @@ func TestComposeIsWhole(t *testing.T) {
 		for _, secret := range service.Secrets {
 			assert.Contains(t, c.Secrets, secret, name)
 		}
-		for other := range service.DependsOn {
+		for other, until := range service.DependsOn {
+			assert.Equal(t, "service_healthy", until.Condition)
 			assert.Contains(t, c.Services, other, name)
 			assert.NotEmpty(t, c.Services[other].Healthcheck.Test, "%s waits for %s to be healthy", name, other)
 		}

@@ -163,7 +163,6 @@ func TestTheShopThatIsCopied(t *testing.T) {
 	goMod, err := os.ReadFile(filepath.Join(dir, "go.mod"))
 	require.NoError(t, err)
 	assert.True(t, strings.HasPrefix(string(goMod), "module example.com/myshop\n"), string(goMod))
-	assert.Equal(t, direct(t, readFile(t, "go.mod"))["modernc.org/sqlite"], direct(t, string(goMod))["modernc.org/sqlite"], "the shop links another SQLite than the journal is tested with")
 
 	program := filepath.Join(t.TempDir(), "shop")
 	m.run(dir, "go", "build", "-o", program, ".")
@@ -203,4 +202,35 @@ func TestTheShopsReadmeNamesTheEnvironment(t *testing.T) {
 		told[strings.TrimSuffix(name, "_FILE")] = true
 	}
 	assert.Equal(t, read, told)
+}
+
+// Every starter says how to begin on one screen, asks for the same release of
+// this module, and for what else we test with.
+func TestTheStartersAgree(t *testing.T) {
+	starters, err := filepath.Glob(filepath.Join(root(t), "template", "*", "go.mod"))
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, len(starters), 2)
+	ours := direct(t, readFile(t, "go.mod"))
+	release := ""
+	for _, goMod := range starters {
+		folder := path.Join("template", filepath.Base(filepath.Dir(goMod)))
+		text := readFile(t, path.Join(folder, "go.mod"))
+		file, err := modfile.Parse("go.mod", []byte(text), nil)
+		require.NoError(t, err)
+		assert.Equal(t, path.Join(module, folder), file.Module.Mod.Path)
+		assert.Empty(t, file.Replace, "gonew copies a replace, and it leads nowhere")
+		assert.Contains(t, readFile(t, "go.mod"), "\ngo "+file.Go.Version+"\n")
+		for name, version := range direct(t, text) {
+			if name != module {
+				assert.Equal(t, ours[name], version, "%s: another %s than we test with", folder, name)
+				continue
+			}
+			assert.Contains(t, []string{"", version}, release, "%s asks for another release", folder)
+			release = version
+		}
+		readme := readFile(t, path.Join(folder, "README.md"))
+		assert.LessOrEqual(t, strings.Count(readme, "\n"), 60, "%s: more than a screen", folder)
+		assert.Contains(t, readme, "gonew@latest "+path.Join(module, folder)+" ")
+		assert.NotContains(t, readme, "](../", "%s: a link that leads nowhere in a copy", folder)
+	}
 }
