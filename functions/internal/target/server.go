@@ -15,7 +15,7 @@ import (
 // Linked returns what this build has linked: everything.
 func Linked() boot.Target {
 	return boot.Target{
-		Stores: map[string]boot.Open{"sqlite": openSQLite, "postgres": openPostgres},
+		Stores: map[string]boot.Open{"sqlite": openSQLite, "postgres": openPostgres, "dynamodb": openDynamoDB},
 		Hosts:  []boot.Host{lambda()},
 	}
 }

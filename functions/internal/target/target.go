@@ -7,9 +7,13 @@
 package target
 
 import (
+	"context"
 	"log/slog"
+	"os"
 
 	"github.com/imprest-go/imprest/adapters/awslambda"
+	"github.com/imprest-go/imprest/adapters/dynamostore"
+	"github.com/imprest-go/imprest/core/journal"
 	"github.com/imprest-go/imprest/functions/internal/boot"
 )
 
@@ -26,4 +30,17 @@ func runLambda(f boot.Function, logger *slog.Logger) error {
 	}
 	awslambda.Start(h)
 	return nil
+}
+
+// openDynamoDB opens dynamodb:TABLE, where the environment of a Lambda function
+// says: AWS_REGION, and the credentials of its role. AWS_ENDPOINT_URL_DYNAMODB
+// names another server, as it does to AWS's own tools. It calls nobody.
+func openDynamoDB(_ context.Context, table string) (journal.Store, func() error, error) {
+	store, err := dynamostore.New(dynamostore.Config{
+		Table: table, Region: os.Getenv("AWS_REGION"), Endpoint: os.Getenv("AWS_ENDPOINT_URL_DYNAMODB"), Credentials: dynamostore.Environment(os.Getenv),
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return store, func() error { return nil }, nil
 }
