@@ -81,6 +81,7 @@ var modules = map[string]string{
 	"github.com/urfave/cli/v3":                              "flags, help and completion without dependencies of its own",
 	"go.yaml.in/yaml/v3":                                    "reads the templates' YAML, in tests alone; strict, and in the graph anyway",
 	"golang.org/x/mod":                                      "packs this module as a proxy serves it, in the tests of the starters alone",
+	"github.com/hashicorp/hcl/v2":                           "reads the Terraform of template/gcp, in tests alone: HashiCorp's own parser",
 	"github.com/jackc/pgx/v5":                               "PostgreSQL: says of an error whether anything was sent, which database/sql does not",
 	"modernc.org/sqlite":                                    "SQLite without cgo: the embedded journal",
 	"pgregory.net/rapid":                                    "properties with shrinking",

@@ -142,17 +142,29 @@ func (m *market) run(dir, name string, args ...string) string {
 // checksums of what we depend on are ours, so that nobody is asked for them.
 func (m *market) copyTemplate(folder, to string) (dir string) {
 	m.t.Helper()
-	tools := m.t.TempDir()
-	build := exec.CommandContext(m.t.Context(), "go", "build", "-o", tools, "golang.org/x/tools/cmd/gonew")
-	build.Dir = root(m.t)
-	out, err := build.CombinedOutput()
-	require.NoError(m.t, err, string(out))
 	dir = filepath.Join(m.t.TempDir(), "copy")
-	m.run(m.t.TempDir(), filepath.Join(tools, "gonew"), path.Join(module, folder)+"@"+m.version, to, dir)
+	m.run(m.t.TempDir(), tool(m.t, "golang.org/x/tools/cmd/gonew"), path.Join(module, folder)+"@"+m.version, to, dir)
 	require.NoError(m.t, os.WriteFile(filepath.Join(dir, "go.sum"), []byte(readFile(m.t, "go.sum")), 0o600))
 	m.run(dir, "go", "mod", "edit", "-require="+module+"@"+m.version)
 	m.run(dir, "go", "mod", "tidy")
 	return dir
+}
+
+// staticcheck looks at a copy as our own lint looks at us.
+func (m *market) staticcheck(dir string) {
+	m.t.Helper()
+	m.run(dir, tool(m.t, "honnef.co/go/tools/cmd/staticcheck"), "./...")
+}
+
+// tool builds a program of the versions in our go.mod.
+func tool(t *testing.T, name string) (program string) {
+	t.Helper()
+	program = filepath.Join(t.TempDir(), path.Base(name))
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, name)
+	build.Dir = root(t)
+	out, err := build.CombinedOutput()
+	require.NoError(t, err, string(out))
+	return program
 }
 
 // The starter of a shop, as gonew copies it, builds, passes its own tests under
@@ -168,12 +180,7 @@ func TestTheShopThatIsCopied(t *testing.T) {
 	m.run(dir, "go", "build", "-o", program, ".")
 	m.run(dir, "go", "vet", "./...")
 	m.run(dir, "go", "test", "-race", "./...")
-	bin := t.TempDir()
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", bin, "honnef.co/go/tools/cmd/staticcheck")
-	build.Dir = root(t)
-	out, err := build.CombinedOutput()
-	require.NoError(t, err, string(out))
-	m.run(dir, filepath.Join(bin, "staticcheck"), "./...")
+	m.staticcheck(dir)
 	sells(t, program)
 }
 

@@ -1,0 +1,13 @@
+-- The journal of imprest, version 1. It may be applied again: what is there stays.
+CREATE TABLE IF NOT EXISTS imprest_records (
+	-- Ids are ASCII, and are ordered bytewise whatever the database's locale is.
+	id      text COLLATE "C" PRIMARY KEY,
+	version bigint NOT NULL,
+	-- Milliseconds since 1970; NULL is never.
+	due     bigint,
+	expires bigint,
+	body    bytea NOT NULL
+);
+
+-- What a sweep asks for; most records are never due again.
+CREATE INDEX IF NOT EXISTS imprest_records_due ON imprest_records (due) WHERE due IS NOT NULL;
