@@ -43,6 +43,7 @@ func serve(t *testing.T, start func(ctx context.Context, addr string) error) (ur
 			return
 		}
 		stopped = true
+		http.DefaultClient.CloseIdleConnections() // a new one that brought no request yet is waited for
 		cancel()
 		select {
 		case err := <-ended:

@@ -1,6 +1,6 @@
 // Package requests holds one table of HTTP requests against every transport
-// that brings requests to core handlers: net/http, and what AWS Lambda is
-// called by. It is tests alone.
+// that brings requests to core handlers: net/http, Google's Functions Framework,
+// and what AWS Lambda is called by. It is tests alone.
 //
 // A row says what a client sends and what a handler answers. A transport
 // carries it, and whatever it cannot keep is one of its differences, in words:

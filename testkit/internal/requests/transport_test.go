@@ -115,6 +115,10 @@ func transports() []transport {
 			{says: "Date and the framing are the server's", got: serverLines},
 			{says: "the client is on loopback", sent: func(r *core.Request) { r.RemoteAddr = "127.0.0.1" }},
 		}},
+		{name: "Cloud Functions", carry: overFramework, wire: wireFramework, cannot: redirected, differs: []difference{
+			{says: "Date and the framing are the server's", got: serverLines},
+			{says: "the client is on loopback", sent: func(r *core.Request) { r.RemoteAddr = "127.0.0.1" }},
+		}},
 		{name: "REST API", kind: lambdatest.RestAPI, carry: overLambda(lambdatest.RestAPI), cannot: undecodable, differs: []difference{
 			gateway,
 			{says: "the length of the body is not told", sent: dropLines("Content-Length")},
@@ -141,6 +145,11 @@ const urlHost = "abcdefghijklmnopqrstuvwxyz012345.lambda-url.us-east-1.on.aws"
 // overNetHTTP sends the very bytes of a request to a real server.
 func overNetHTTP(t *testing.T, h core.Handler, r request) (answer, error) {
 	t.Helper()
+	return send(t, nethttp.Wrap(h), r.method, r.wire(), false)
+}
+
+// wire is the request as bytes.
+func (r request) wire() string {
 	var wire strings.Builder
 	fmt.Fprintf(&wire, "%s %s HTTP/1.1\r\n", r.method, r.target())
 	for _, line := range r.lines() {
@@ -151,7 +160,7 @@ func overNetHTTP(t *testing.T, h core.Handler, r request) (answer, error) {
 	} else {
 		fmt.Fprintf(&wire, "\r\n%s", r.body)
 	}
-	return send(t, nethttp.Wrap(h), r.method, wire.String(), false)
+	return wire.String()
 }
 
 func wireNetHTTP(t *testing.T, h core.Handler, raw string) (answer, error) {
@@ -159,15 +168,21 @@ func wireNetHTTP(t *testing.T, h core.Handler, raw string) (answer, error) {
 	return send(t, nethttp.Wrap(h), http.MethodPost, raw, true)
 }
 
-// send writes raw to a server for h, says that there is no more if it ends
-// there, and reads the answer.
+// send has a server for h answer raw.
 func send(t *testing.T, h http.Handler, method, raw string, ends bool) (answer, error) {
 	t.Helper()
 	srv := httptest.NewUnstartedServer(h)
 	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
 	srv.Start()
 	defer srv.Close()
-	conn, err := net.Dial("tcp", srv.Listener.Addr().String())
+	return exchange(t, srv.Listener.Addr().String(), method, raw, ends)
+}
+
+// exchange writes raw to a server, says that there is no more if it ends there,
+// and reads the answer.
+func exchange(t *testing.T, addr, method, raw string, ends bool) (answer, error) {
+	t.Helper()
+	conn, err := net.Dial("tcp", addr)
 	require.NoError(t, err)
 	defer conn.Close()
 	require.NoError(t, conn.SetDeadline(time.Now().Add(20*time.Second)))
