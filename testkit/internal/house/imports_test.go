@@ -73,6 +73,7 @@ var modules = map[string]string{
 	"github.com/aws/aws-sdk-go-v2":                          "signs the calls of DynamoDB's client",
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb":         "DynamoDB's client, AWS's own, in adapters/dynamostore alone",
 	"github.com/aws/smithy-go":                              "the errors of AWS's clients",
+	"github.com/awslabs/goformation/v7":                     "reads the SAM template into typed resources, in tests alone: finds wrong types and unknown properties",
 	"github.com/chromedp/cdproto":                           "the commands of chromedp, typed",
 	"github.com/chromedp/chromedp":                          "drives Debian's Chromium, in tests alone: no driver of its own, a pipe to the browser",
 	"github.com/go-playground/validator/v10":                "checks what users hand in, behind core/internal/check",
