@@ -1,6 +1,6 @@
-// Command paycallback takes the platform's payment and payout notifications. It runs on AWS Lambda
-// or as a server, by what it finds in its environment; --help lists what it reads
-// there.
+// Command paycallback takes the platform's payment and payout notifications. It runs
+// on AWS Lambda, by Google's Functions Framework or as a server, by what it finds in
+// its environment; --help lists what it reads there.
 package main
 
 import (

@@ -34,8 +34,9 @@ type Target struct {
 type Host struct {
 	// Here reports whether this process runs there.
 	Here func(getenv func(string) string) bool
-	// Run serves until the process ends.
-	Run func(f Function, logger *slog.Logger) error
+	// Run serves until the process ends, or ctx does, which is when the process
+	// is told to. listen is Config.Listen, for a host that listens.
+	Run func(ctx context.Context, f Function, listen string, logger *slog.Logger) error
 }
 
 // The exit statuses.
@@ -75,7 +76,7 @@ func run(ctx context.Context, program Program, target Target, args []string, get
 	if err != nil {
 		return usage(err)
 	}
-	logger := slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: cfg.LogLevel})).With("program", string(program))
+	logger := newLogger(stderr, cfg.LogLevel, getenv).With("program", string(program))
 	store, closing, err := openJournal(ctx, target, cfg.Journal)
 	if err != nil {
 		return usage(err)
@@ -125,7 +126,7 @@ func serve(ctx context.Context, cfg Config, f Function, target Target, once bool
 	}
 	for _, host := range target.Hosts {
 		if host.Here(getenv) {
-			return host.Run(f, logger)
+			return host.Run(ctx, f, cfg.Listen, logger)
 		}
 	}
 	var listen net.ListenConfig

@@ -139,7 +139,9 @@ func TestAnAddressThatIsTaken(t *testing.T) {
 func TestHosts(t *testing.T) {
 	var ran []string
 	host := func(name string, here bool) Host {
-		return Host{Here: func(func(string) string) bool { return here }, Run: func(f Function, _ *slog.Logger) error {
+		return Host{Here: func(func(string) string) bool { return here }, Run: func(ctx context.Context, f Function, listen string, _ *slog.Logger) error {
+			assert.NoError(t, ctx.Err())
+			assert.Equal(t, "127.0.0.1:0", listen)
 			ran = append(ran, name)
 			assert.NotNil(t, f.HTTP)
 			return nil
@@ -149,4 +151,24 @@ func TestHosts(t *testing.T) {
 	assert.Equal(t, 0, status)
 	assert.Equal(t, []string{"yes"}, ran)
 	assert.NotContains(t, stderr, "serving")
+}
+
+func TestTheLogIsReadByCloudLogging(t *testing.T) {
+	for service, want := range map[string][]string{
+		"":            {`"level":"INFO","msg":"a"`, `"level":"WARN","msg":"b"`, `"level":"ERROR","msg":"c"`},
+		"paycallback": {`"severity":"INFO","message":"a"`, `"severity":"WARNING","message":"b"`, `"severity":"ERROR","message":"c"`},
+	} {
+		var log bytes.Buffer
+		logger := newLogger(&log, slog.LevelInfo, func(string) string { return service })
+		logger.Debug("none")
+		logger.Info("a")
+		logger.Warn("b")
+		logger.Error("c", slog.Group("g", "level", "kept"))
+		lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+		require.Len(t, lines, 3)
+		for i, line := range lines {
+			assert.Contains(t, line, want[i])
+		}
+		assert.Contains(t, lines[2], `"g":{"level":"kept"}`)
+	}
 }

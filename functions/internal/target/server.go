@@ -16,7 +16,7 @@ import (
 func Linked() boot.Target {
 	return boot.Target{
 		Stores: map[string]boot.Open{"sqlite": openSQLite, "postgres": openPostgres, "dynamodb": openDynamoDB},
-		Hosts:  []boot.Host{lambda()},
+		Hosts:  append([]boot.Host{lambda()}, cloudFunctions()...),
 	}
 }
 

@@ -23,7 +23,7 @@ func lambda() boot.Host { return boot.Host{Here: onLambda, Run: runLambda} }
 func onLambda(getenv func(string) string) bool { return getenv("AWS_LAMBDA_RUNTIME_API") != "" }
 
 // runLambda serves invocations; it does not return.
-func runLambda(f boot.Function, logger *slog.Logger) error {
+func runLambda(_ context.Context, f boot.Function, _ string, logger *slog.Logger) error {
 	h, err := awslambda.New(awslambda.Config{HTTP: f.HTTP, Message: f.Message, Tick: f.Tick, Logger: logger})
 	if err != nil {
 		return err
