@@ -290,12 +290,10 @@ func TestFaultsOfPayouts(t *testing.T) {
 	} {
 		t.Run(string(c.fault.Kind), func(t *testing.T) {
 			p := testPlatform(t, PlatformConfig{})
-			statuses := ""
-			shop := openShop(t, func(_ int, body string) (int, string) {
+			shop := openShop(t, func(_ int, body string) (int, string) { // two at once, at times
 				fields, err := readDocument([]byte(body))
 				assert.NoError(t, err)
 				d := &draft{fields: fields}
-				statuses += d.value("status")
 				if !strings.EqualFold(d.value("sign"), dataSign(canonical(fields), "123456")) {
 					return http.StatusForbidden, "no"
 				}
@@ -308,6 +306,12 @@ func TestFaultsOfPayouts(t *testing.T) {
 			}
 			for range 30 {
 				p.Clock.Advance(15 * time.Second)
+			}
+			statuses := ""
+			for _, body := range shop.received() {
+				fields, err := readDocument([]byte(body))
+				require.NoError(t, err)
+				statuses += (&draft{fields: fields}).value("status")
 			}
 			assert.Equal(t, c.statuses, statuses)
 			done := 0
