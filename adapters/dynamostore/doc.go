@@ -4,7 +4,7 @@
 // # Where to start
 //
 // Make the table with your infrastructure (template/aws has it), or with
-// [Store.CreateTable]; then
+// [CreateTable]; then
 //
 //	store, err := dynamostore.New(dynamostore.Config{Table: "imprest", Region: "cn-north-1", Credentials: dynamostore.Environment(os.Getenv)})
 //

@@ -76,14 +76,19 @@ var tables atomic.Int64
 
 func openTable(t testing.TB, table string) *dynamostore.Store {
 	t.Helper()
-	s, err := dynamostore.New(dynamostore.Config{
+	s, err := dynamostore.New(onDynalite(t, table))
+	require.NoError(t, err)
+	return s
+}
+
+func onDynalite(t testing.TB, table string) dynamostore.Config {
+	t.Helper()
+	return dynamostore.Config{
 		Table: table, Region: "cn-north-1", Endpoint: dynalite(t), Timeout: 20 * time.Second,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
 		}),
-	})
-	require.NoError(t, err)
-	return s
+	}
 }
 
 // empty makes a table and returns its name.
@@ -91,12 +96,12 @@ func empty(t testing.TB) string {
 	t.Helper()
 	table := fmt.Sprintf("journal-%d", tables.Add(1))
 	s := openTable(t, table)
-	require.NoError(t, s.CreateTable(t.Context()))
+	require.NoError(t, dynamostore.CreateTable(t.Context(), onDynalite(t, table)))
 	require.Eventually(t, func() bool { // it takes a moment to be ready
 		_, err := s.Get(t.Context(), "ready")
 		return err != nil && core.CodeOf(err) == core.CodeNotFound
 	}, 10*time.Second, 5*time.Millisecond)
-	require.Equal(t, core.CodeConflict, core.CodeOf(s.CreateTable(t.Context())))
+	require.Equal(t, core.CodeConflict, core.CodeOf(dynamostore.CreateTable(t.Context(), onDynalite(t, table))))
 	return table
 }
 

@@ -65,11 +65,10 @@ type Store struct {
 	table   *string
 	timeout time.Duration
 
-	putItem     func(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
-	getItem     func(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
-	deleteItem  func(context.Context, *dynamodb.DeleteItemInput, ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error)
-	query       func(context.Context, *dynamodb.QueryInput, ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error)
-	createTable func(context.Context, *dynamodb.CreateTableInput, ...func(*dynamodb.Options)) (*dynamodb.CreateTableOutput, error)
+	putItem    func(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
+	getItem    func(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
+	deleteItem func(context.Context, *dynamodb.DeleteItemInput, ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error)
+	query      func(context.Context, *dynamodb.QueryInput, ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error)
 }
 
 var _ journal.Store = (*Store)(nil)
@@ -77,7 +76,17 @@ var _ journal.Store = (*Store)(nil)
 // New checks cfg and returns a Store. It calls nobody. Its errors have
 // core.CodeInvalid.
 func New(cfg Config) (*Store, error) {
-	const op = "dynamostore.New"
+	client, err := cfg.client("dynamostore.New")
+	if err != nil {
+		return nil, err
+	}
+	return &Store{
+		table: aws.String(cfg.Table), timeout: cfg.timeout(),
+		putItem: client.PutItem, getItem: client.GetItem, deleteItem: client.DeleteItem, query: client.Query,
+	}, nil
+}
+
+func (cfg Config) client(op string) (*dynamodb.Client, error) {
 	switch {
 	case cfg.Table == "":
 		return nil, core.Invalid(op, "Table must be given")
@@ -94,15 +103,14 @@ func New(cfg Config) (*Store, error) {
 	if cfg.Endpoint != "" {
 		options.BaseEndpoint = aws.String(cfg.Endpoint)
 	}
-	client := dynamodb.New(options)
-	s := &Store{
-		table: aws.String(cfg.Table), timeout: cfg.Timeout,
-		putItem: client.PutItem, getItem: client.GetItem, deleteItem: client.DeleteItem, query: client.Query, createTable: client.CreateTable,
+	return dynamodb.New(options), nil
+}
+
+func (cfg Config) timeout() time.Duration {
+	if cfg.Timeout == 0 {
+		return 5 * time.Second
 	}
-	if s.timeout == 0 {
-		s.timeout = 5 * time.Second
-	}
-	return s, nil
+	return cfg.Timeout
 }
 
 // The names of the attributes.
@@ -386,41 +394,6 @@ func (s *Store) page(ctx context.Context, op string, limit int, shard int64, que
 		}
 		query.ExclusiveStartKey = answer.LastEvaluatedKey
 	}
-}
-
-// CreateTable makes the table, with its index, paid by the request. It is for
-// tests and for a first try: in earnest the table belongs to your infrastructure.
-// The error has core.CodeConflict if there is one. The table takes a while to be
-// ready.
-func (s *Store) CreateTable(ctx context.Context) error {
-	attribute := func(name string, kind types.ScalarAttributeType) types.AttributeDefinition {
-		return types.AttributeDefinition{AttributeName: aws.String(name), AttributeType: kind}
-	}
-	keys := func(hash, sort string) []types.KeySchemaElement {
-		return []types.KeySchemaElement{{AttributeName: aws.String(hash), KeyType: types.KeyTypeHash}, {AttributeName: aws.String(sort), KeyType: types.KeyTypeRange}}
-	}
-	ctx, cancel, err := s.within(ctx)
-	if err != nil {
-		return err
-	}
-	defer cancel()
-	_, err = s.createTable(ctx, &dynamodb.CreateTableInput{
-		TableName: s.table, BillingMode: types.BillingModePayPerRequest, KeySchema: keys(attrShard, attrID),
-		AttributeDefinitions: []types.AttributeDefinition{
-			attribute(attrShard, types.ScalarAttributeTypeN), attribute(attrID, types.ScalarAttributeTypeS),
-			attribute(attrDueShard, types.ScalarAttributeTypeN), attribute(attrDue, types.ScalarAttributeTypeN),
-		},
-		GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{{
-			IndexName: aws.String(DueIndex), KeySchema: keys(attrDueShard, attrDue), Projection: &types.Projection{ProjectionType: types.ProjectionTypeAll},
-		}},
-	})
-	if _, exists := errors.AsType[*types.ResourceInUseException](err); exists {
-		return &core.Error{Op: "dynamostore.CreateTable", Code: core.CodeConflict, Err: errors.New("there is such a table")}
-	}
-	if err != nil {
-		return unread("createTable", err)
-	}
-	return nil
 }
 
 // unread is the error of a read that failed. It may be made again.

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"time"
 
 	"github.com/imprest-go/imprest/adapters/webhook"
 	"github.com/imprest-go/imprest/core"
@@ -24,6 +25,8 @@ type Function struct {
 	HTTP    core.Handler
 	Message func(ctx context.Context, body []byte) error
 	Tick    func(ctx context.Context) error
+	// Every is how often Tick is called where no schedule does it; 0 is never.
+	Every time.Duration
 }
 
 // Build wires a program on a journal. It calls nobody. An error names the
@@ -53,6 +56,7 @@ func Build(cfg Config, store journal.Store, logger *slog.Logger) (Function, erro
 	case Login:
 		more, err = b.login()
 	case Reconcile:
+		f.Every = cfg.SweepEvery
 	default:
 		err = fmt.Errorf("there is no program %q", cfg.Program)
 	}

@@ -6,14 +6,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"os"
 	"os/signal"
 	"strings"
 	"syscall"
-	"time"
 
-	"github.com/imprest-go/imprest/adapters/nethttp"
 	"github.com/imprest-go/imprest/core/journal"
 )
 
@@ -21,8 +18,8 @@ import (
 // IMPREST_JOURNAL.
 type Open func(ctx context.Context, rest string) (store journal.Store, closing func() error, err error)
 
-// Target is what a build has linked: its stores by kind, and, if the environment
-// is theirs, who brings the events in the place of a server of our own.
+// Target is what a build has linked: its stores by kind, and who may bring the
+// events.
 type Target struct {
 	Stores map[string]Open
 	// Hosts serve a function until the process ends, where they find that it
@@ -37,6 +34,16 @@ type Host struct {
 	// Run serves until the process ends, or ctx does, which is when the process
 	// is told to. listen is Config.Listen, for a host that listens.
 	Run func(ctx context.Context, f Function, listen string, logger *slog.Logger) error
+}
+
+// host returns the first host that this process runs under.
+func (t Target) host(getenv func(string) string) (Host, bool) {
+	for _, host := range t.Hosts {
+		if host.Here(getenv) {
+			return host, true
+		}
+	}
+	return Host{}, false
 }
 
 // The exit statuses.
@@ -76,6 +83,10 @@ func run(ctx context.Context, program Program, target Target, args []string, get
 	if err != nil {
 		return usage(err)
 	}
+	host, found := target.host(getenv)
+	if !found && !once {
+		return usage(errors.New("this build runs on AWS Lambda alone, which sets AWS_LAMBDA_RUNTIME_API: build it without the tag lambda.norpc"))
+	}
 	logger := newLogger(stderr, cfg.LogLevel, getenv).With("program", string(program))
 	store, closing, err := openJournal(ctx, target, cfg.Journal)
 	if err != nil {
@@ -90,7 +101,12 @@ func run(ctx context.Context, program Program, target Target, args []string, get
 	if err != nil {
 		return usage(err)
 	}
-	if err := serve(ctx, cfg, f, target, once, getenv, logger); err != nil {
+	if once {
+		err = f.Tick(ctx)
+	} else {
+		err = host.Run(ctx, f, cfg.Listen, logger)
+	}
+	if err != nil {
 		logger.Error("ended", "reason", err.Error())
 		return exitFailed
 	}
@@ -117,53 +133,6 @@ func build(cfg Config, store journal.Store, logger *slog.Logger, getenv func(str
 		}
 		return Build(cfg, store, logger)
 	}, logger), nil
-}
-
-// serve hands the function to whoever brings the events.
-func serve(ctx context.Context, cfg Config, f Function, target Target, once bool, getenv func(string) string, logger *slog.Logger) error {
-	if once {
-		return f.Tick(ctx)
-	}
-	for _, host := range target.Hosts {
-		if host.Here(getenv) {
-			return host.Run(ctx, f, cfg.Listen, logger)
-		}
-	}
-	var listen net.ListenConfig
-	ln, err := listen.Listen(ctx, "tcp", cfg.Listen)
-	if err != nil {
-		return fmt.Errorf("IMPREST_LISTEN: %w", err)
-	}
-	logger.Info("serving", "address", ln.Addr().String())
-	ended := make(chan error, 1)
-	serving, stop := context.WithCancel(ctx)
-	defer stop()
-	go func() {
-		ended <- nethttp.Serve(serving, nethttp.NewServer("", nethttp.Config{Logger: logger}.Wrap(f.HTTP)), ln)
-	}()
-	if cfg.Program != Reconcile {
-		return <-ended
-	}
-	return sweepUntil(ctx, cfg.SweepEvery, f.Tick, ended, stop, logger)
-}
-
-// sweepUntil does what is due every so often, until ctx or the server ends.
-func sweepUntil(ctx context.Context, every time.Duration, sweep func(context.Context) error, ended chan error, stop func(), logger *slog.Logger) error {
-	ticker := time.NewTicker(every)
-	defer ticker.Stop()
-	for {
-		if err := sweep(ctx); err != nil && ctx.Err() == nil {
-			logger.Error("a sweep failed", "reason", err.Error())
-		}
-		select {
-		case <-ctx.Done():
-			stop()
-			return <-ended
-		case err := <-ended:
-			return err
-		case <-ticker.C:
-		}
-	}
 }
 
 // openJournal opens what IMPREST_JOURNAL names. Its errors show nothing that

@@ -71,8 +71,12 @@ func TestTheExitStatuses(t *testing.T) {
 	assert.Equal(t, 2, status)
 	assert.Contains(t, stderr, `there is no "--once"`)
 
+	status, _, stderr = runWith(t.Context(), PayCallback, Target{}, env)
+	assert.Equal(t, 2, status)
+	assert.Contains(t, stderr, "this build runs on AWS Lambda alone")
+
 	env["IMPREST_JOURNAL"] = "postgres://user:password@host/db"
-	opens := Target{Stores: map[string]Open{"sqlite": func(context.Context, string) (journal.Store, func() error, error) {
+	opens := Target{Hosts: []Host{Server()}, Stores: map[string]Open{"sqlite": func(context.Context, string) (journal.Store, func() error, error) {
 		return nil, nil, errors.New("the file is not a database")
 	}}}
 	status, _, stderr = runWith(t.Context(), PayCallback, opens, env)
@@ -100,7 +104,7 @@ func TestAServerEndsWell(t *testing.T) {
 		var log output
 		env := runEnvironment(t)
 		go func() {
-			ended <- run(ctx, program, Target{}, nil, func(name string) string { return env[name] }, io.Discard, &log)
+			ended <- run(ctx, program, Target{Hosts: []Host{Server()}}, nil, func(name string) string { return env[name] }, io.Discard, &log)
 		}()
 		var address string
 		require.Eventually(t, func() bool {
@@ -129,7 +133,7 @@ func TestAnAddressThatIsTaken(t *testing.T) {
 	defer ln.Close()
 	env := runEnvironment(t)
 	env["IMPREST_LISTEN"] = ln.Addr().String()
-	status, _, stderr := runWith(t.Context(), Login, Target{}, env)
+	status, _, stderr := runWith(t.Context(), Login, Target{Hosts: []Host{Server()}}, env)
 	assert.Equal(t, 1, status)
 	assert.Contains(t, stderr, "IMPREST_LISTEN")
 }

@@ -120,7 +120,7 @@ func later(model Function, build func(ctx context.Context) (Function, error), lo
 		}
 		return *built, nil
 	}
-	var f Function
+	f := Function{Every: model.Every}
 	if model.HTTP != nil {
 		f.HTTP = core.HandlerFunc(func(ctx context.Context, r *core.Request) *core.Response {
 			f, err := get(ctx)

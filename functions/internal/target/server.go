@@ -4,6 +4,7 @@ package target
 
 import (
 	"context"
+	"slices"
 
 	"github.com/imprest-go/imprest/adapters/pgstore"
 	"github.com/imprest-go/imprest/adapters/sqlitestore"
@@ -16,7 +17,7 @@ import (
 func Linked() boot.Target {
 	return boot.Target{
 		Stores: map[string]boot.Open{"sqlite": openSQLite, "postgres": openPostgres, "dynamodb": openDynamoDB},
-		Hosts:  append([]boot.Host{lambda()}, cloudFunctions()...),
+		Hosts:  slices.Concat([]boot.Host{lambda()}, cloudFunctions(), []boot.Host{boot.Server()}),
 	}
 }
 

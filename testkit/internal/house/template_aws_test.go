@@ -409,11 +409,9 @@ func TestTheTableOfTheSAMTemplate(t *testing.T) {
 		_, _ = w.Write([]byte("{}"))
 	}))
 	defer endpoint.Close()
-	store, err := dynamostore.New(dynamostore.Config{
+	require.NoError(t, dynamostore.CreateTable(t.Context(), dynamostore.Config{
 		Table: "journal", Region: "eu-west-1", Endpoint: endpoint.URL, Credentials: dynamostore.Environment(func(string) string { return "test" }),
-	})
-	require.NoError(t, err)
-	require.NoError(t, store.CreateTable(t.Context()))
+	}))
 	delete(asked, "TableName")
 	require.Len(t, asked, 4)
 	s := readSAM(t)
