@@ -7,8 +7,8 @@
 //
 // Both carry Idempotency-Key: the id of the purchase; Imprest-Timestamp: seconds
 // since 1970; and Imprest-Signature: HMAC-SHA256 in lower-case hex, under the
-// shared key, of the method, the path, the timestamp and the body, each followed
-// by a line break but the last. [Verify] is how the merchant's server checks it.
+// shared key, of the method, the path as it was sent ("/" if {url} has none), the
+// timestamp and the body, each followed by a line break but the last. [Verify] is how the merchant's server checks it.
 //
 // The POST must be idempotent by the id: it is made again when nobody knows what
 // became of it, though never before the GET was answered with {"granted": false}.
@@ -22,6 +22,7 @@ package webhook
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -162,7 +163,7 @@ func (d *Deliverer) call(ctx context.Context, op, method, below, id string, body
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Idempotency-Key", id)
 	req.Header.Set("Imprest-Timestamp", timestamp)
-	req.Header.Set("Imprest-Signature", signature(d.cfg.Key, method, d.path+below, timestamp, body))
+	req.Header.Set("Imprest-Signature", signature(d.cfg.Key, method, cmp.Or(d.path+below, "/"), timestamp, body))
 	resp, err := d.client.Do(req)
 	if err != nil {
 		if dial, ok := errors.AsType[*net.OpError](err); ok && dial.Op == "dial" {
@@ -186,8 +187,8 @@ func signature(key core.Secret, method, path, timestamp string, body []byte) str
 }
 
 // Verify checks a request that a [Deliverer] sent, on the merchant's server: its
-// signature, and that it is at most 5 minutes old or early. The error has
-// core.CodeForged.
+// signature, and that it is at most 5 minutes old or early. path is what was sent:
+// r.URL.EscapedPath() of net/http. The error has core.CodeForged.
 func Verify(key core.Secret, now time.Time, method, path string, header http.Header, body []byte) error {
 	const op = "webhook.Verify"
 	timestamp := header.Get("Imprest-Timestamp")

@@ -55,6 +55,25 @@ func TestWhatAnAnswerMeans(t *testing.T) {
 	}
 }
 
+// Whatever the address looks like, what is signed is what the server sees.
+func TestTheSignedPathIsTheOneThatIsSent(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		assert.NoError(t, err)
+		assert.NoError(t, webhook.Verify(key, time.Now(), r.Method, r.URL.EscapedPath(), r.Header, body), "%s %s", r.Method, r.RequestURI)
+		_, _ = io.WriteString(w, `{"granted":true}`)
+	}))
+	defer server.Close()
+	for _, path := range []string{"", "/deliveries", "/deliveries%2Fnow", "/deliveries%20now", "/货"} {
+		d, err := webhook.New(webhook.Config{URL: server.URL + path, Key: key})
+		require.NoError(t, err)
+		assert.NoError(t, d.Deliver(t.Context(), sold), path)
+		granted, err := d.Delivered(t.Context(), sold)
+		assert.NoError(t, err, path)
+		assert.True(t, granted, path)
+	}
+}
+
 func TestAnswersThatNeverCome(t *testing.T) {
 	d := merchant(t, func(w http.ResponseWriter, _ *http.Request, _ []byte) {
 		conn, _, err := http.NewResponseController(w).Hijack()
