@@ -134,9 +134,9 @@ func TestBadEnvironments(t *testing.T) {
 func TestBuildChecks(t *testing.T) {
 	for name, change := range map[string]func(*boot.Config){
 		"IMPREST_DELIVER_URL": func(c *boot.Config) { c.DeliverURL = "http://shop.example/d" },
-		"base_url":            func(c *boot.Config) { c.BaseURL = "http://platform.example" },
-		"app_key":             func(c *boot.Config) { c.AppKeys = core.Secrets("short") },
-		"notify_url":          func(c *boot.Config) { c.NotifyURL = "callbacks" },
+		"IMPREST_BASE_URL":    func(c *boot.Config) { c.BaseURL = "http://platform.example" },
+		"IMPREST_APP_KEY":     func(c *boot.Config) { c.AppKeys = core.Secrets("short") },
+		"IMPREST_NOTIFY_URL":  func(c *boot.Config) { c.NotifyURL = "callbacks" },
 		"no program":          func(c *boot.Config) { c.Program = "x" },
 	} {
 		cfg, err := load(boot.PayCallback, environment())

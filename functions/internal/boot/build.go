@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/imprest-go/imprest/adapters/webhook"
@@ -30,8 +31,16 @@ type Function struct {
 }
 
 // Build wires a program on a journal. It calls nobody. An error names the
-// variable at fault, as far as it can be told.
+// variable at fault.
 func Build(cfg Config, store journal.Store, logger *slog.Logger) (Function, error) {
+	f, err := wire(cfg, store, logger)
+	if err != nil {
+		return Function{}, named(err)
+	}
+	return f, nil
+}
+
+func wire(cfg Config, store journal.Store, logger *slog.Logger) (Function, error) {
 	client, err := vvchat.New(vvchat.Config{
 		BaseURL: cfg.BaseURL, AppID: cfg.AppID, AppKeys: cfg.AppKeys, StoreNo: cfg.StoreNo, AllowWeakKey: cfg.AllowWeakKey,
 	})
@@ -63,12 +72,28 @@ func Build(cfg Config, store journal.Store, logger *slog.Logger) (Function, erro
 	if err != nil {
 		return Function{}, err
 	}
+	for pattern := range more {
+		if _, taken := routes[pattern]; taken {
+			return Function{}, core.Invalid("", "IMPREST_REDIRECT_URI must not be the address of "+pattern)
+		}
+	}
 	maps.Copy(routes, more)
 	if problems := routes.Check(); len(problems) > 0 {
 		return Function{}, fmt.Errorf("the routes: %v", problems)
 	}
 	f.HTTP = routes
 	return f, nil
+}
+
+// deliveryNames are those of the webhook, whose words are no other part's.
+var deliveryNames = strings.NewReplacer("URL must", "IMPREST_DELIVER_URL must", "Key must", "IMPREST_DELIVER_KEY must")
+
+// reason is what is wrong, without where it was found.
+func reason(err error) string {
+	if told, ok := errors.AsType[*core.Error](err); ok && told.Err != nil {
+		return told.Err.Error()
+	}
+	return err.Error()
 }
 
 type builder struct {
@@ -83,7 +108,7 @@ type builder struct {
 func (b *builder) service() (*purchase.Service, error) {
 	deliverer, err := webhook.New(webhook.Config{URL: b.cfg.DeliverURL, Key: b.cfg.DeliverKey})
 	if err != nil {
-		return nil, fmt.Errorf("IMPREST_DELIVER_URL, IMPREST_DELIVER_KEY: %w", err)
+		return nil, core.Invalid("", deliveryNames.Replace(reason(err)))
 	}
 	cfg := purchase.Config{
 		Store: b.store, Platform: b.client, Catalog: b.cfg.Offers, Deliverer: deliverer, NotifyURL: b.cfg.NotifyURL, Logger: b.logger,

@@ -35,7 +35,8 @@ type Config struct {
 	BaseURL      string
 	StoreNo      string
 	NotifyURL    string
-	Journal      string
+	// Journal may hold the password of a database.
+	Journal core.Secret
 
 	DeliverURL string
 	DeliverKey core.Secret
@@ -66,14 +67,17 @@ func Load(program Program, getenv func(string) string, readFile func(string) ([]
 	}
 	l := loader{program: program, getenv: getenv, readFile: readFile, secrets: map[string]string{}}
 	cfg := Config{
-		Program: program, AppID: l.text("IMPREST_APP_ID"), AppKeys: l.appKeys(), BaseURL: l.text("IMPREST_BASE_URL"), Journal: l.text("IMPREST_JOURNAL"),
-		StoreNo: l.text("IMPREST_STORE_NO"), NotifyURL: l.text("IMPREST_NOTIFY_URL"),
+		Program: program, AppID: l.text("IMPREST_APP_ID"), AppKeys: l.appKeys(), BaseURL: l.text("IMPREST_BASE_URL"), Journal: core.NewSecret(l.text("IMPREST_JOURNAL")),
+		StoreNo: l.text("IMPREST_STORE_NO"), NotifyURL: l.address("IMPREST_NOTIFY_URL"),
 		DeliverURL: l.text("IMPREST_DELIVER_URL"), DeliverKey: core.NewSecret(l.text("IMPREST_DELIVER_KEY")), Offers: l.offers(),
-		OutOpenID: l.text("IMPREST_OUT_OPEN_ID"), PayoutNotifyURL: l.text("IMPREST_PAYOUT_NOTIFY_URL"),
+		OutOpenID: l.text("IMPREST_OUT_OPEN_ID"), PayoutNotifyURL: l.address("IMPREST_PAYOUT_NOTIFY_URL"),
 		CookieKeys: core.Secrets(list(l.text("IMPREST_COOKIE_KEYS"))...), RedirectURI: l.text("IMPREST_REDIRECT_URI"),
-		AllowWeakKey: l.text("IMPREST_ALLOW_WEAK_KEY") == "true", Listen: l.listen(), SweepEvery: l.sweepEvery(), LogLevel: l.logLevel(),
+		AllowWeakKey: l.yes("IMPREST_ALLOW_WEAK_KEY"), Listen: l.listen(), SweepEvery: l.sweepEvery(), LogLevel: l.logLevel(),
 	}
 	cfg.Secrets = l.secrets
+	if cfg.OutOpenID != "" && !isID(cfg.OutOpenID) {
+		l.fail("IMPREST_OUT_OPEN_ID", "must be 1 to 64 of A-Z, a-z, 0-9, _ and -")
+	}
 	cfg.RefundDailyCap = l.refundCap(cfg.OutOpenID)
 	if cfg.OutOpenID != "" && cfg.PayoutNotifyURL == "" {
 		l.fail("IMPREST_PAYOUT_NOTIFY_URL", "must be given with IMPREST_OUT_OPEN_ID")
@@ -228,7 +232,7 @@ func (l *loader) sweepEvery() time.Duration {
 
 func (l *loader) listen() string {
 	if text := l.text("IMPREST_LISTEN"); text != "" {
-		if !strings.Contains(text, ":") {
+		if !isListen(text) {
 			l.fail("IMPREST_LISTEN", "must be HOST:PORT, such as 127.0.0.1:8080")
 		}
 		return text

@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
+	"github.com/imprest-go/imprest/core"
 	"github.com/imprest-go/imprest/core/journal"
 )
 
@@ -32,7 +35,8 @@ type Host struct {
 	// Here reports whether this process runs there.
 	Here func(getenv func(string) string) bool
 	// Run serves until the process ends, or ctx does, which is when the process
-	// is told to. listen is Config.Listen, for a host that listens.
+	// is told to. listen is Config.Listen, for a host that listens. An error with
+	// core.CodeInvalid says what is wrong with the environment.
 	Run func(ctx context.Context, f Function, listen string, logger *slog.Logger) error
 }
 
@@ -45,6 +49,9 @@ func (t Target) host(getenv func(string) string) (Host, bool) {
 	}
 	return Host{}, false
 }
+
+// inMemory is the IMPREST_JOURNAL of a try.
+const inMemory = "memory"
 
 // The exit statuses.
 const (
@@ -88,7 +95,7 @@ func run(ctx context.Context, program Program, target Target, args []string, get
 		return usage(errors.New("this build runs on AWS Lambda alone, which sets AWS_LAMBDA_RUNTIME_API: build it without the tag lambda.norpc"))
 	}
 	logger := newLogger(stderr, cfg.LogLevel, getenv).With("program", string(program))
-	store, closing, err := openJournal(ctx, target, cfg.Journal)
+	store, closing, err := openJournal(ctx, target, cfg.Journal.Reveal())
 	if err != nil {
 		return usage(err)
 	}
@@ -101,10 +108,16 @@ func run(ctx context.Context, program Program, target Target, args []string, get
 	if err != nil {
 		return usage(err)
 	}
+	if cfg.Journal.Reveal() == inMemory {
+		logger.Warn("the journal is in memory: this process alone sees it, and what is recorded ends with it")
+	}
 	if once {
 		err = f.Tick(ctx)
 	} else {
 		err = host.Run(ctx, f, cfg.Listen, logger)
+		if core.CodeOf(err) == core.CodeInvalid {
+			return usage(err)
+		}
 	}
 	if err != nil {
 		logger.Error("ended", "reason", err.Error())
@@ -139,16 +152,13 @@ func build(cfg Config, store journal.Store, logger *slog.Logger, getenv func(str
 // could be a password.
 func openJournal(ctx context.Context, target Target, name string) (journal.Store, func() error, error) {
 	kind, rest, _ := strings.Cut(name, ":")
-	if name == "memory" {
+	if name == inMemory {
 		return journal.NewMemory(), func() error { return nil }, nil
 	}
 	open, ok := target.Stores[kind]
 	if !ok {
-		var kinds []string
-		for kind := range target.Stores {
-			kinds = append(kinds, kind+":…")
-		}
-		return nil, nil, fmt.Errorf("IMPREST_JOURNAL must be memory, or of the stores of this build: %s", strings.Join(kinds, ", "))
+		kinds := slices.Sorted(maps.Keys(target.Stores))
+		return nil, nil, fmt.Errorf("IMPREST_JOURNAL must be memory, or of the stores of this build: %s:…", strings.Join(kinds, ":…, "))
 	}
 	store, closing, err := open(ctx, rest)
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/imprest-go/imprest/core"
 	"github.com/imprest-go/imprest/core/journal"
 )
 
@@ -87,6 +88,62 @@ func TestTheExitStatuses(t *testing.T) {
 	status, _, stderr = runWith(t.Context(), PayCallback, opens, env)
 	assert.Equal(t, 2, status)
 	assert.Contains(t, stderr, "IMPREST_JOURNAL: the file is not a database")
+}
+
+// Whoever finds that a variable will not do: it is one line that names it, it is
+// said before anything is served, and nothing that may be a secret is in it.
+func TestABadVariableIsNamed(t *testing.T) {
+	const secret = "hunter2"
+	for _, tt := range []struct {
+		program     Program
+		name, value string
+		says        string
+	}{
+		{PayCallback, "IMPREST_APP_ID", "a b", "IMPREST_APP_ID must be 1 to 64 of"},
+		{PayCallback, "IMPREST_APP_KEY", secret, "IMPREST_APP_KEY must have 16 characters or more: ask the platform for a longer one, or set IMPREST_ALLOW_WEAK_KEY=true"},
+		{Login, "IMPREST_APP_KEY", secret + " with a space in it", "IMPREST_APP_KEY holds a space"},
+		{PayCallback, "IMPREST_ALLOW_WEAK_KEY", "yes", "IMPREST_ALLOW_WEAK_KEY must be true or false"},
+		{PayCallback, "IMPREST_BASE_URL", "platform.example", "IMPREST_BASE_URL must be an address"},
+		{PayCallback, "IMPREST_BASE_URL", "https://me:" + secret + "@platform.example", "IMPREST_BASE_URL must be an address"},
+		{PayCallback, "IMPREST_BASE_URL", "http://platform.example", "IMPREST_BASE_URL is plain http"},
+		{PayCallback, "IMPREST_STORE_NO", "s 1", "IMPREST_STORE_NO must be 1 to 64 of"},
+		{Checkout, "IMPREST_NOTIFY_URL", "callbacks", "IMPREST_NOTIFY_URL must be"},
+		{Checkout, "IMPREST_NOTIFY_URL", "http://shop.example/callbacks/payment", "IMPREST_NOTIFY_URL must be an https address"},
+		{Checkout, "IMPREST_NOTIFY_URL", "https://me:" + secret + "@shop.example/callbacks/payment", "IMPREST_NOTIFY_URL must be an https address"},
+		{PayCallback, "IMPREST_DELIVER_URL", "https://me:" + secret + "@shop.example", "IMPREST_DELIVER_URL must be an address"},
+		{PayCallback, "IMPREST_DELIVER_KEY", secret, "IMPREST_DELIVER_KEY must have 32 characters"},
+		{Login, "IMPREST_COOKIE_KEYS", secret, "each key of IMPREST_COOKIE_KEYS must have 32 random bytes"},
+		{Login, "IMPREST_REDIRECT_URI", "http://shop.example/login/return", "IMPREST_REDIRECT_URI must begin with https://"},
+		{Login, "IMPREST_REDIRECT_URI", "https://shop.example", "IMPREST_REDIRECT_URI must have a path of its own"},
+		{Login, "IMPREST_REDIRECT_URI", "https://shop.example/healthz", "IMPREST_REDIRECT_URI must not be the address of GET /healthz"},
+		{PayCallback, "IMPREST_LISTEN", "nonsense:port", "IMPREST_LISTEN must be HOST:PORT"},
+		{PayCallback, "IMPREST_LISTEN", "127.0.0.1:99999", "IMPREST_LISTEN must be HOST:PORT"},
+		{PayCallback, "IMPREST_OUT_OPEN_ID", "a b", "IMPREST_OUT_OPEN_ID must be 1 to 64 of"},
+		{PayCallback, "IMPREST_PAYOUT_NOTIFY_URL", "http://shop.example/callbacks/payout", "IMPREST_PAYOUT_NOTIFY_URL must be an https address"},
+		{PayCallback, "IMPREST_JOURNAL", "postgers://me:" + secret + "@host/db", "IMPREST_JOURNAL must be memory, or of the stores of this build: a:…, b:…"},
+	} {
+		env := runEnvironment(t)
+		if tt.name == "IMPREST_OUT_OPEN_ID" || tt.name == "IMPREST_PAYOUT_NOTIFY_URL" {
+			env["IMPREST_OUT_OPEN_ID"], env["IMPREST_PAYOUT_NOTIFY_URL"], env["IMPREST_REFUND_DAILY_CAP"] = "payer", "https://shop.example/callbacks/payout", "1000"
+		}
+		env[tt.name] = tt.value
+		status, stdout, stderr := runWith(t.Context(), tt.program, Target{Stores: map[string]Open{"b": nil, "a": nil}, Hosts: []Host{Server()}}, env)
+		assert.Equal(t, 2, status, stderr)
+		assert.Empty(t, stdout)
+		assert.Equal(t, 1, strings.Count(stderr, "\n"), stderr)
+		assert.True(t, strings.HasPrefix(stderr, string(tt.program)+": "+tt.says), stderr)
+		assert.NotContains(t, stderr, secret)
+	}
+}
+
+// A host may find that the environment is not what it needs.
+func TestAHostThatCannotServe(t *testing.T) {
+	for err, want := range map[error]int{core.Invalid("", "FUNCTION_SIGNATURE_TYPE must be http"): 2, errors.New("out of sockets"): 1} {
+		host := Host{Here: func(func(string) string) bool { return true }, Run: func(context.Context, Function, string, *slog.Logger) error { return err }}
+		status, _, stderr := runWith(t.Context(), Login, Target{Hosts: []Host{host}}, runEnvironment(t))
+		assert.Equal(t, want, status)
+		assert.Contains(t, stderr, err.Error())
+	}
 }
 
 func TestReconcileOnce(t *testing.T) {

@@ -72,7 +72,13 @@ func (e *extension) secret(ctx context.Context, id string) (string, error) {
 	if json.Unmarshal(body, &answer) != nil || strings.TrimSpace(answer.SecretString) == "" {
 		return "", errors.New("the answer of the AWS Parameters and Secrets extension has no SecretString: the secret must be a text")
 	}
-	return strings.TrimSpace(answer.SecretString), nil
+	text := strings.TrimSpace(answer.SecretString)
+	if strings.HasPrefix(text, "{") {
+		// What the console makes by default. Taken for a key it would make a forgery
+		// of every genuine notification.
+		return "", errors.New("the secret is a JSON object: it must be the bare text of the key, which the console calls plaintext")
+	}
+	return text, nil
 }
 
 // withSecrets returns cfg with the keys that it has elsewhere.

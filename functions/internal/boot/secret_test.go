@@ -105,6 +105,7 @@ func TestKeysThatAreSecretsElsewhere(t *testing.T) {
 func TestSecretsThatAreNone(t *testing.T) {
 	for name, body := range map[string]string{
 		"no JSON": "not ready to serve traffic, please wait", "binary": `{"SecretBinary":"AAEC"}`, "empty": `{"SecretString":" "}`,
+		"what the console makes": `{"SecretString":"{\"app_key\":\"a-key-of-sixteen-characters\"}"}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := startExtension(t)

@@ -4,11 +4,11 @@ package target
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"slices"
 
 	"github.com/imprest-go/imprest/adapters/cloudfunc"
+	"github.com/imprest-go/imprest/core"
 	"github.com/imprest-go/imprest/functions/internal/boot"
 )
 
@@ -37,12 +37,12 @@ func runRequests(ctx context.Context, f boot.Function, listen string, logger *sl
 
 func runEvents(ctx context.Context, f boot.Function, listen string, logger *slog.Logger) error {
 	if f.Message == nil && f.Tick == nil {
-		return errors.New("FUNCTION_SIGNATURE_TYPE is cloudevent, and this program takes no events")
+		return core.Invalid("", "FUNCTION_SIGNATURE_TYPE is cloudevent, and this program takes no events")
 	}
 	logger.Info("serving events by the Functions Framework", "address", listen)
 	return cloudfunc.StartEvents(ctx, listen, cloudfunc.Events(cloudfunc.EventConfig{Message: f.Message, Tick: f.Tick, Logger: logger}))
 }
 
 func runNeither(context.Context, boot.Function, string, *slog.Logger) error {
-	return errors.New("FUNCTION_SIGNATURE_TYPE must be http or cloudevent")
+	return core.Invalid("", "FUNCTION_SIGNATURE_TYPE must be http or cloudevent")
 }

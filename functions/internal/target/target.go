@@ -13,6 +13,7 @@ import (
 
 	"github.com/imprest-go/imprest/adapters/awslambda"
 	"github.com/imprest-go/imprest/adapters/dynamostore"
+	"github.com/imprest-go/imprest/core"
 	"github.com/imprest-go/imprest/core/journal"
 	"github.com/imprest-go/imprest/functions/internal/boot"
 )
@@ -35,9 +36,19 @@ func runLambda(_ context.Context, f boot.Function, _ string, logger *slog.Logger
 // openDynamoDB opens dynamodb:TABLE, where the environment of a Lambda function
 // says: AWS_REGION, and the credentials of its role. AWS_ENDPOINT_URL_DYNAMODB
 // names another server, as it does to AWS's own tools. It calls nobody.
-func openDynamoDB(_ context.Context, table string) (journal.Store, func() error, error) {
+func openDynamoDB(ctx context.Context, table string) (journal.Store, func() error, error) {
+	credentials := dynamostore.Environment(os.Getenv)
+	if _, err := credentials.Retrieve(ctx); err != nil {
+		return nil, nil, err
+	}
+	switch {
+	case table == "":
+		return nil, nil, core.Invalid("dynamodb", "names no table: write dynamodb:TABLE")
+	case os.Getenv("AWS_REGION") == "":
+		return nil, nil, core.Invalid("dynamodb", "AWS_REGION must be set: the region of the table")
+	}
 	store, err := dynamostore.New(dynamostore.Config{
-		Table: table, Region: os.Getenv("AWS_REGION"), Endpoint: os.Getenv("AWS_ENDPOINT_URL_DYNAMODB"), Credentials: dynamostore.Environment(os.Getenv),
+		Table: table, Region: os.Getenv("AWS_REGION"), Endpoint: os.Getenv("AWS_ENDPOINT_URL_DYNAMODB"), Credentials: credentials,
 	})
 	if err != nil {
 		return nil, nil, err
