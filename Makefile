@@ -22,6 +22,7 @@ lint: ## gofmt, go vet, staticcheck, go.mod
 	$(GO) vet -tags real ./...
 	$(GO) tool staticcheck -tags real ./...
 	$(GO) mod tidy -diff
+	cd testkit/bench && $(GO) vet ./... && $(GO) mod tidy -diff
 
 .PHONY: parts
 parts: ## install what the tests with real parts need, where it is missing
@@ -36,6 +37,14 @@ fuzz: ## fuzz every target for a while (FUZZTIME=30s)
 	@for target in $$(grep -rlE '^func Fuzz' --include='*_test.go' core adapters testkit | xargs -n1 dirname | sort -u); do \
 	  for name in $$(grep -hoE '^func Fuzz[A-Za-z0-9]+' $$target/*_test.go | cut -c6-); do \
 	    echo "$$target $$name"; $(GO) test ./$$target -run '^$$' -fuzz "^$$name$$" -fuzztime $${FUZZTIME:-30s} || exit 1; done; done
+
+.PHONY: bench
+bench: ## measure beside others in one run, print tables, write testkit/bench/RESULTS.md
+	cd testkit/bench && $(GO) run . -write
+
+.PHONY: bench-check
+bench-check: ## the same, and fail where a ratio is worse than its bar
+	cd testkit/bench && $(GO) run . -check
 
 .PHONY: sandbox
 sandbox: ## a shop and a fake VVChat on this machine: http://127.0.0.1:8700

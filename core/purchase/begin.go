@@ -191,7 +191,7 @@ func (s *Service) Import(ctx context.Context, order Purchase) (Purchase, error) 
 		ImprestCode: order.ImprestCode, CreatedAt: now, PayUntil: now.Add(s.cfg.PayWithin),
 	}
 	switch {
-	case !check.ID.MatchString(p.ID):
+	case !check.ID(p.ID):
 		return Purchase{}, core.Invalid(op, "out_trade_no must be 1 to 64 of A-Z, a-z, 0-9, _ and -")
 	case p.AppID == "":
 		return Purchase{}, core.Invalid(op, "app_id must be given")

@@ -213,7 +213,7 @@ func (s *Service) buy(ctx context.Context, p Purchase, user MallUser) outcome {
 		body = nil // nothing to pay by: the order is found, and expires
 	}
 	p.Mall.Prepay = body
-	if check.ID.MatchString(prepay.OrderID) {
+	if check.ID(prepay.OrderID) {
 		p.Mall.NamedOrderID = prepay.OrderID
 	}
 	named := p.Mall.NamedOrderID

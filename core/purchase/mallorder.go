@@ -128,7 +128,7 @@ func (s *Service) unclaimed(ctx context.Context, p Purchase, user MallUser, orde
 	var left []mall.Order
 	for _, order := range orders {
 		id := order.BaseInfo.OrderID
-		if !check.ID.MatchString(id) {
+		if !check.ID(id) {
 			return nil, &core.Error{Op: "purchase", Code: core.CodeUnknown, Safe: true, Err: fmt.Errorf("the cloud lists an order without a proper orderId")}
 		}
 		holder, err := s.cfg.Store.Get(ctx, orderPrefix+id)
@@ -148,7 +148,7 @@ func (s *Service) unclaimed(ctx context.Context, p Purchase, user MallUser, orde
 // bind makes an order prove p, and nothing else for ever.
 func (s *Service) bind(ctx context.Context, p Purchase, order mall.Order) (sighting, error) {
 	id := order.BaseInfo.OrderID
-	if !check.ID.MatchString(id) {
+	if !check.ID(id) {
 		return sighting{doubt: "the cloud names an order without a proper orderId"}, nil
 	}
 	if id != p.Mall.OrderID {
@@ -355,7 +355,7 @@ func (s *Service) nextMallPoll(p Purchase) time.Time {
 // core.CodeNotFound: the order is not in the user's list.
 func (s *Service) BindOrder(ctx context.Context, id, orderID, note string) (Purchase, error) {
 	const op = "purchase.BindOrder"
-	if !check.ID.MatchString(orderID) {
+	if !check.ID(orderID) {
 		return Purchase{}, core.Invalid(op, "orderId must be 1 to 64 of A-Z, a-z, 0-9, _ and -")
 	}
 	unfit := func(why string) error {

@@ -87,9 +87,9 @@ func disagrees(p Purchase, trade vvchat.Trade) string {
 		return "another store_no"
 	case p.ImprestCode != "" && trade.ImprestCode != p.ImprestCode:
 		return "another imprest_code"
-	case trade.Status == vvchat.StatusPaid && !check.ID.MatchString(trade.TradeNo):
+	case trade.Status == vvchat.StatusPaid && !check.ID(trade.TradeNo):
 		return "paid, without a proper trade_no"
-	case !check.ID.MatchString(trade.ImprestCode):
+	case !check.ID(trade.ImprestCode):
 		return "no proper imprest_code"
 	}
 	return ""

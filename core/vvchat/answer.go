@@ -40,7 +40,7 @@ func ParseLoginAnswer(rawQuery string) (LoginAnswer, error) {
 	switch {
 	case !agreed:
 		a.Declined, a.Code = true, ""
-	case !check.ID.MatchString(a.Code):
+	case !check.ID(a.Code):
 		return LoginAnswer{}, core.Invalid(op, "code must be 1 to 64 of A-Z, a-z, 0-9, _ and -")
 	}
 	return a, nil
@@ -58,7 +58,7 @@ func ParsePayAnswer(rawQuery string) (tradeNo string, err error) {
 	if code, ok := errCode(q["err_code"]); !ok {
 		return "", bridgeError(op, code, q["err_msg"])
 	}
-	if !check.ID.MatchString(q["trade_no"]) {
+	if !check.ID(q["trade_no"]) {
 		return "", core.Invalid(op, "trade_no must be 1 to 64 of A-Z, a-z, 0-9, _ and -")
 	}
 	return q["trade_no"], nil

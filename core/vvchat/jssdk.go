@@ -186,7 +186,7 @@ func (AuthCall) Result(raw string) (LoginAnswer, error) {
 	if err := o.texts(map[string]*string{"code": &a.Code, "state": &a.State}); err != nil {
 		return LoginAnswer{}, core.Invalid(op, err.Error())
 	}
-	if !check.ID.MatchString(a.Code) {
+	if !check.ID(a.Code) {
 		return LoginAnswer{}, core.Invalid(op, "code must be 1 to 64 of A-Z, a-z, 0-9, _ and -")
 	}
 	return a, nil
@@ -233,7 +233,7 @@ func (PayCall) Result(raw string) (tradeNo string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if tradeNo, err = o.text("trade_no"); err != nil || !check.ID.MatchString(tradeNo) {
+	if tradeNo, err = o.text("trade_no"); err != nil || !check.ID(tradeNo) {
 		return "", core.Invalid(op, "trade_no must be 1 to 64 of A-Z, a-z, 0-9, _ and -")
 	}
 	return tradeNo, nil

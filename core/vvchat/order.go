@@ -127,7 +127,7 @@ func (c *Client) prepay(op string, o Order, body []byte) (Prepay, error) {
 		err = errors.New("the answer is for another app_id or store_no")
 	case answer.SceneType != o.SceneType:
 		err = errors.New("the answer is for another scene_type")
-	case !check.ID.MatchString(answer.ImprestCode):
+	case !check.ID(answer.ImprestCode):
 		err = errors.New("the answer's imprest_code is not 1 to 64 of A-Z, a-z, 0-9, _ and -")
 	}
 	if err != nil {
@@ -191,7 +191,7 @@ func (c *Client) QueryImprestCode(ctx context.Context, imprestCode string) (Trad
 }
 
 func (c *Client) query(ctx context.Context, op, name, value string) (Trade, error) {
-	if !check.ID.MatchString(value) {
+	if !check.ID(value) {
 		return Trade{}, core.Invalid(op, name+" must be 1 to 64 of A-Z, a-z, 0-9, _ and -")
 	}
 	parameters := url.Values{"app_id": {c.cfg.AppID}, name: {value}}

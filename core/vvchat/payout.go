@@ -74,7 +74,7 @@ func (c *Client) Payout(ctx context.Context, p Payout) (agentpayNo string, err e
 	}
 	// The body of a 200 is undocumented: the status alone says "accepted".
 	if answer, err := decodeObject(body); err == nil {
-		if no, err := answer.text("agentpay_no"); err == nil && check.ID.MatchString(no) {
+		if no, err := answer.text("agentpay_no"); err == nil && check.ID(no) {
 			agentpayNo = no
 		}
 	}

@@ -81,7 +81,7 @@ type Robot struct {
 // Robot returns the robot with the platform's number robotNo (robot_no), 1 to
 // 64 of A-Z, a-z, 0-9, _ and -. It calls nobody.
 func (c *Client) Robot(robotNo string) (*Robot, error) {
-	if !check.ID.MatchString(robotNo) {
+	if !check.ID(robotNo) {
 		return nil, core.Invalid("vvchat.Robot", "robot_no must be 1 to 64 of A-Z, a-z, 0-9, _ and -")
 	}
 	return &Robot{client: c, no: robotNo}, nil

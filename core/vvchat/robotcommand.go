@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/imprest-go/imprest/core"
 	"github.com/imprest-go/imprest/core/internal/check"
@@ -60,10 +61,10 @@ func (c WebviewGroupOpen) check(op string) error    { return checkWebview(op, c.
 func (WebviewGroupClose) check(string) error        { return nil }
 func (c WebviewGroupRefresh) check(op string) error { return checkWebview(op, c.Height, c.URL) }
 
-var height = regexp.MustCompile(`^([1-9][0-9]{0,4}|([1-9][0-9]?|100)%)$`)
+var height = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([1-9][0-9]{0,4}|([1-9][0-9]?|100)%)$`) })
 
 func checkWebview(op, h, address string) error {
-	if h != "" && !height.MatchString(h) {
+	if h != "" && !height().MatchString(h) {
 		return core.Invalid(op, `height must be such as "50%" or "234", without a unit`)
 	}
 	u, err := url.Parse(address)

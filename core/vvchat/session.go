@@ -40,5 +40,5 @@ func SessionScope(s Session) string {
 }
 
 func (s Session) valid() bool {
-	return check.ID.MatchString(s.ID) && (s.Type == SessionDirect || s.Type == SessionGroup)
+	return check.ID(s.ID) && (s.Type == SessionDirect || s.Type == SessionGroup)
 }

@@ -42,7 +42,7 @@ func decodeTestImprest(body []byte) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if !check.ID.MatchString(imprestCode) {
+	if !check.ID(imprestCode) {
 		return "", errors.New("the answer's imprest_code is not 1 to 64 of A-Z, a-z, 0-9, _ and -")
 	}
 	return imprestCode, nil

@@ -7,7 +7,6 @@ package check
 import (
 	"errors"
 	"reflect"
-	"regexp"
 	"strings"
 	"sync"
 	"unicode"
@@ -19,8 +18,17 @@ import (
 	"github.com/imprest-go/imprest/core/sign"
 )
 
-// ID is the default form of an identifier of the platform.
-var ID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+// ID reports whether s has the default form of an identifier of the platform: 1 to
+// 64 of A-Z, a-z, 0-9, _ and -.
+func ID(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_' && c != '-' {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 64
+}
 
 var build = sync.OnceValue(func() *validator.Validate {
 	v := validator.New(validator.WithRequiredStructEnabled())
@@ -29,7 +37,7 @@ var build = sync.OnceValue(func() *validator.Validate {
 		return name
 	})
 	for tag, holds := range map[string]func(string) bool{
-		"id":    ID.MatchString,
+		"id":    ID,
 		"clear": clearText,
 		"plain": plainText,
 		"text":  lines,

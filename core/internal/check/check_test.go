@@ -1,6 +1,8 @@
 package check_test
 
 import (
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -45,4 +47,18 @@ func TestFindingsNameTheProtocolsFields(t *testing.T) {
 		assert.EqualError(t, err, tt.says)
 		assert.Equal(t, core.CodeInvalid, core.CodeOf(err))
 	}
+}
+
+// ID is what the expression says, for every byte, and for the lengths at its ends.
+func TestID(t *testing.T) {
+	want := regexp.MustCompile(`\A[A-Za-z0-9_-]{1,64}\z`)
+	for b := range 256 {
+		for _, s := range []string{string([]byte{byte(b)}), "a" + string([]byte{byte(b)}), string([]byte{byte(b)}) + "a"} {
+			assert.Equal(t, want.MatchString(s), check.ID(s), "%q", s)
+		}
+	}
+	for _, length := range []int{0, 1, 63, 64, 65, 1000} {
+		assert.Equal(t, length >= 1 && length <= 64, check.ID(strings.Repeat("Z", length)), length)
+	}
+	assert.False(t, check.ID("订单"))
 }
