@@ -57,6 +57,23 @@ func Environment(getenv func(string) string) aws.CredentialsProvider {
 	})
 }
 
+// signer tells a call that could not be signed, and so was never sent, from one
+// that failed.
+type signer struct{ aws.CredentialsProvider }
+
+type unsigned struct{ error }
+
+func (u unsigned) Unwrap() error { return u.error }
+
+// Retrieve implements aws.CredentialsProvider.
+func (s signer) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	c, err := s.CredentialsProvider.Retrieve(ctx)
+	if err != nil {
+		return c, unsigned{err}
+	}
+	return c, nil
+}
+
 // Store is a [journal.Store] in a DynamoDB table. Make one with [New]. It may be
 // used from many goroutines and processes at once.
 //
@@ -98,7 +115,7 @@ func (cfg Config) client(op string) (*dynamodb.Client, error) {
 		return nil, core.Invalid(op, "Timeout must not be negative")
 	}
 	options := dynamodb.Options{
-		Region: cfg.Region, Credentials: cfg.Credentials, HTTPClient: cfg.HTTPClient, Retryer: aws.NopRetryer{},
+		Region: cfg.Region, Credentials: signer{cfg.Credentials}, HTTPClient: cfg.HTTPClient, Retryer: aws.NopRetryer{},
 	}
 	if cfg.Endpoint != "" {
 		options.BaseEndpoint = aws.String(cfg.Endpoint)
@@ -304,8 +321,8 @@ func (s *Store) Due(ctx context.Context, before time.Time, limit int) ([]journal
 // List implements [journal.Store].
 func (s *Store) List(ctx context.Context, prefix, after string, limit int) ([]journal.Record, error) {
 	beginning, rest := cut(prefix)
-	if rest != "" {
-		limit = 0 // no id has such a byte
+	if rest != "" || len(beginning) > journal.MaxID {
+		limit = 0 // no id has such a byte, or is so long
 	}
 	from := beginning
 	if after >= prefix {
@@ -314,6 +331,9 @@ func (s *Store) List(ctx context.Context, prefix, after string, limit int) ([]jo
 		} else {
 			from += " " // less than every byte of an id
 		}
+		// An id that is greater differs within its own length, and DynamoDB takes
+		// no key that is much longer.
+		from = from[:min(len(from), journal.MaxID+1)]
 	}
 	if from == "" {
 		from = "!"
@@ -396,6 +416,10 @@ func (s *Store) page(ctx context.Context, op string, limit int, shard int64, que
 	}
 }
 
+// nobodys is the code that the SDK gives to an answer which names none: it is not
+// DynamoDB's, and what a proxy refuses may have been done.
+const nobodys = "UnknownError"
+
 // unread is the error of a read that failed. It may be made again.
 func unread(op string, err error) error {
 	return &core.Error{Op: "dynamostore." + op, Code: core.CodeUnreached, Safe: true, Err: told(err)}
@@ -404,7 +428,7 @@ func unread(op string, err error) error {
 // unwritten is the error of a write that failed. Only what DynamoDB itself refused,
 // or never was sent, is known not to count.
 func unwritten(op string, err error) error {
-	if refused, ok := errors.AsType[smithy.APIError](err); ok && refused.ErrorFault() != smithy.FaultServer && status(err) < http.StatusInternalServerError {
+	if refused, ok := errors.AsType[smithy.APIError](err); ok && refused.ErrorCode() != nobodys && refused.ErrorFault() != smithy.FaultServer && status(err) < http.StatusInternalServerError {
 		code := core.CodeUnreached
 		switch refused.ErrorCode() {
 		case "ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded":
@@ -412,7 +436,8 @@ func unwritten(op string, err error) error {
 		}
 		return &core.Error{Op: "dynamostore." + op, Code: code, Safe: true, Err: fmt.Errorf("nothing was written: %w", told(err))}
 	}
-	if dial, ok := errors.AsType[*net.OpError](err); ok && dial.Op == "dial" {
+	dial, dialling := errors.AsType[*net.OpError](err)
+	if _, unsent := errors.AsType[unsigned](err); unsent || dialling && dial.Op == "dial" {
 		return &core.Error{Op: "dynamostore." + op, Code: core.CodeUnreached, Safe: true, Err: fmt.Errorf("nothing was written: %w", told(err))}
 	}
 	return fmt.Errorf("%w: %w", journal.ErrUnknown, told(err))

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -63,6 +64,8 @@ func TestFailuresOfAWrite(t *testing.T) {
 		"throttled also": {says(400, exception("ThrottlingException")), false, core.CodeBusy},
 		"refused":        {says(400, exception("ValidationException")), false, core.CodeUnreached},
 		"no table":       {says(400, exception("ResourceNotFoundException")), false, core.CodeUnreached},
+		"a proxy":        {says(408, `<html>Request Timeout</html>`), true, ""},
+		"a proxy's JSON": {says(408, `{"message":"Request Timeout"}`), true, ""},
 		"a fault":        {says(500, exception("InternalServerError")), true, ""},
 		"unavailable":    {says(503, `busy`), true, ""},
 		"no JSON":        {says(200, `<html>`), true, ""},
@@ -102,6 +105,43 @@ func TestFailuresOfAWrite(t *testing.T) {
 	require.NoError(t, err)
 	_, err = s.Put(t.Context(), journal.Record{ID: "p/1"})
 	assert.Equal(t, core.CodeUnreached, core.CodeOf(err), "nobody was there")
+}
+
+// What cannot be signed is never sent.
+func TestWithoutCredentialsNothingIsSent(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("it was sent") }))
+	defer server.Close()
+	s, err := dynamostore.New(dynamostore.Config{Table: "t", Region: "r", Endpoint: server.URL, Credentials: dynamostore.Environment(func(string) string { return "" })})
+	require.NoError(t, err)
+	_, err = s.Put(t.Context(), journal.Record{ID: "p/1"})
+	assert.Equal(t, core.CodeUnreached, core.CodeOf(err), err)
+	assert.ErrorContains(t, err, "AWS_ACCESS_KEY_ID")
+	assert.Equal(t, core.CodeUnreached, core.CodeOf(s.Delete(t.Context(), "p/1", 1)))
+	_, err = s.Get(t.Context(), "p/1")
+	assert.Equal(t, core.CodeUnreached, core.CodeOf(err))
+}
+
+// DynamoDB takes no range key beyond 1024 bytes, and no id has more than 255.
+func TestAListNeverAsksForMoreThanAnIDHas(t *testing.T) {
+	long := strings.Repeat("x", 2000)
+	for name, tt := range map[string]struct {
+		prefix, after string
+		asks          int
+	}{
+		"prefix": {long, "", 0}, "after": {"x", long, dynamostore.Shards}, "both": {long, long, 0},
+		"just": {long[:journal.MaxID], long[:journal.MaxID-1], dynamostore.Shards},
+	} {
+		s, asked := on(t, func(w http.ResponseWriter, r *http.Request) {
+			body, err := io.ReadAll(r.Body)
+			assert.NoError(t, err)
+			assert.Less(t, len(body), 1000, name)
+			says(200, `{"Items":[]}`)(w, r)
+		})
+		found, err := s.List(t.Context(), tt.prefix, tt.after, 10)
+		require.NoError(t, err, name)
+		assert.Empty(t, found)
+		assert.EqualValues(t, tt.asks, asked.Load(), name)
+	}
 }
 
 // The losing item is taken from the answer where the engine tells it.
