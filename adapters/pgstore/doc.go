@@ -22,7 +22,13 @@
 // connection sets synchronous_commit to on, whatever the database's default is,
 // since a write must be durable when Put returns, and no other connection sees it
 // before. An answer that got lost is journal.ErrUnknown; a statement that
-// certainly was not sent is not.
+// certainly was not sent is not. Each call ends in time, whatever its context says.
+//
+// Behind PgBouncer in transaction mode that setting is none of ours: list it in
+// ignore_startup_parameters, or no connection comes about; set it for the role
+// (ALTER ROLE … SET synchronous_commit = on), or a crash may take back a payment
+// that was acknowledged; and add default_query_exec_mode=exec to the URL unless
+// max_prepared_statements is set there.
 //
 // The store never changes a schema. Where it is missing, or is not the one that
 // this version needs, every call says so ([ErrSchema]).

@@ -1,6 +1,7 @@
 package pgstore
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"errors"
@@ -35,11 +36,17 @@ type Config struct {
 	// Connections is how many connections are open at most; 0 is 8, or what
 	// URL says.
 	Connections int
+	// Timeout bounds each call, the wait for a connection included; 0 is 10
+	// seconds.
+	Timeout time.Duration
 }
 
 // Store is a [journal.Store] in a PostgreSQL database. Make one with [Open], and
 // Close it. It may be used from many goroutines and processes at once.
-type Store struct{ pool *pgxpool.Pool }
+type Store struct {
+	pool    *pgxpool.Pool
+	timeout time.Duration
+}
 
 var _ journal.Store = (*Store)(nil)
 
@@ -57,6 +64,8 @@ func Open(cfg Config) (*Store, error) {
 	switch {
 	case cfg.Connections < 0 || cfg.Connections > 1<<15:
 		return nil, core.Invalid(op, "Connections must not be negative, or beyond reason")
+	case cfg.Timeout < 0:
+		return nil, core.Invalid(op, "Timeout must not be negative")
 	case cfg.Connections > 0:
 		pool.MaxConns = int32(cfg.Connections)
 	case !strings.Contains(cfg.URL.Reveal(), "pool_max_conns"):
@@ -70,7 +79,7 @@ func Open(cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, core.Invalid(op, "URL cannot be used")
 	}
-	return &Store{pool: opened}, nil
+	return &Store{pool: opened, timeout: cmp.Or(cfg.Timeout, 10*time.Second)}, nil
 }
 
 // Close waits for what is under way and closes all connections.
@@ -86,22 +95,23 @@ func (s *Store) Put(ctx context.Context, r journal.Record) (journal.Record, erro
 	if err := r.Check(); err != nil {
 		return journal.Record{}, err
 	}
-	if err := ended(ctx); err != nil {
+	call, cancel, err := s.within(ctx)
+	if err != nil {
 		return journal.Record{}, err
 	}
+	defer cancel()
 	r.Due, r.Expires = journal.Millis(r.Due), journal.Millis(r.Expires)
 	r.Body = append(make([]byte, 0, len(r.Body)), r.Body...)
 	var tag pgconn.CommandTag
-	var err error
 	if r.Version == 0 {
-		tag, err = s.pool.Exec(ctx, "INSERT INTO imprest_records ("+columns+") VALUES ($1, 1, $2, $3, $4) ON CONFLICT (id) DO NOTHING",
+		tag, err = s.exec(call, "INSERT INTO imprest_records ("+columns+") VALUES ($1, 1, $2, $3, $4) ON CONFLICT (id) DO NOTHING",
 			r.ID, millis(r.Due), millis(r.Expires), r.Body)
 	} else {
-		tag, err = s.pool.Exec(ctx, "UPDATE imprest_records SET version = version + 1, due = $3, expires = $4, body = $5 WHERE id = $1 AND version = $2",
+		tag, err = s.exec(call, "UPDATE imprest_records SET version = version + 1, due = $3, expires = $4, body = $5 WHERE id = $1 AND version = $2",
 			r.ID, r.Version, millis(r.Due), millis(r.Expires), r.Body)
 	}
 	if err != nil {
-		return journal.Record{}, unwritten(ctx, "put", err)
+		return journal.Record{}, unwritten(call, "put", err)
 	}
 	if tag.RowsAffected() == 1 {
 		r.Version++
@@ -138,12 +148,14 @@ func (s *Store) Delete(ctx context.Context, id string, version int64) error {
 	if err := journal.CheckID(id); err != nil {
 		return err
 	}
-	if err := ended(ctx); err != nil {
+	call, cancel, err := s.within(ctx)
+	if err != nil {
 		return err
 	}
-	tag, err := s.pool.Exec(ctx, "DELETE FROM imprest_records WHERE id = $1 AND version = $2", id, version)
+	defer cancel()
+	tag, err := s.exec(call, "DELETE FROM imprest_records WHERE id = $1 AND version = $2", id, version)
 	if err != nil {
-		return unwritten(ctx, "delete", err)
+		return unwritten(call, "delete", err)
 	}
 	if tag.RowsAffected() == 1 {
 		return nil
@@ -189,9 +201,11 @@ func cut(text string) (before, rest string) {
 }
 
 func (s *Store) query(ctx context.Context, op string, limit int, sql string, args ...any) ([]journal.Record, error) {
-	if err := ended(ctx); err != nil {
+	ctx, cancel, err := s.within(ctx)
+	if err != nil {
 		return nil, err
 	}
+	defer cancel()
 	if limit < 1 {
 		return nil, nil
 	}
@@ -204,6 +218,21 @@ func (s *Store) query(ctx context.Context, op string, limit int, sql string, arg
 		return nil, unread(ctx, op, err)
 	}
 	return found, nil
+}
+
+// unsent is the error of a statement that got no connection.
+type unsent struct{ error }
+
+func (u unsent) Unwrap() error { return u.error }
+
+// exec makes a statement that writes, on a connection of its own.
+func (s *Store) exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return pgconn.CommandTag{}, unsent{err}
+	}
+	defer conn.Release()
+	return conn.Exec(ctx, sql, args...)
 }
 
 func scan(row pgx.CollectableRow) (journal.Record, error) {
@@ -230,12 +259,13 @@ func millis(t time.Time) *int64 {
 	return &ms
 }
 
-// ended returns an error if ctx is over: nothing has been done yet then.
-func ended(ctx context.Context) error {
+// within bounds a call; an error if ctx is over already, so that nothing is done.
+func (s *Store) within(ctx context.Context) (context.Context, context.CancelFunc, error) {
 	if err := ctx.Err(); err != nil {
-		return &core.Error{Op: "pgstore", Code: core.CodeUnreached, Err: err}
+		return nil, nil, &core.Error{Op: "pgstore", Code: core.CodeUnreached, Err: err}
 	}
-	return nil
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	return ctx, cancel, nil
 }
 
 // withCause adds the context's error, where the driver's does not hold it.
@@ -257,11 +287,11 @@ func unread(ctx context.Context, op string, err error) error {
 // unwritten is the error of a write that failed. Only a statement that was never
 // sent, or that the database itself says it has not done, is known not to count.
 func unwritten(ctx context.Context, op string, err error) error {
-	var connecting *pgconn.ConnectError
+	_, waiting := errors.AsType[unsent](err)
 	switch state := sqlState(err); {
 	case noSchema(err):
 		return fmt.Errorf("%w (%s)", ErrSchema, state)
-	case state != "" && !ambiguous(state), pgconn.SafeToRetry(err), errors.As(err, &connecting):
+	case state != "" && !ambiguous(state), pgconn.SafeToRetry(err), waiting:
 		return &core.Error{Op: "pgstore." + op, Code: core.CodeUnreached, Safe: true, Err: fmt.Errorf("nothing was written: %w", withCause(ctx, err))}
 	}
 	return fmt.Errorf("%w: %w", journal.ErrUnknown, withCause(ctx, err))

@@ -189,3 +189,21 @@ func TestNobodyListens(t *testing.T) {
 	require.Error(t, err)
 	assert.True(t, core.Retryable(err))
 }
+
+// As behind PgBouncer: no statement is prepared.
+func TestWithoutPreparedStatements(t *testing.T) {
+	s := open(t, empty(t)+"&default_query_exec_mode=exec")
+	due := time.UnixMilli(1700000000123).UTC()
+	r, err := s.Put(t.Context(), journal.Record{ID: "p/1", Body: []byte{0, 0xff}, Due: due})
+	require.NoError(t, err)
+	r.Body = []byte("{}")
+	r, err = s.Put(t.Context(), r)
+	require.NoError(t, err)
+	found, err := s.Due(t.Context(), due, 10)
+	require.NoError(t, err)
+	assert.Equal(t, []journal.Record{r}, found)
+	found, err = s.List(t.Context(), "p/", "", 10)
+	require.NoError(t, err)
+	assert.Equal(t, []journal.Record{r}, found)
+	require.NoError(t, s.Delete(t.Context(), "p/1", 2))
+}
