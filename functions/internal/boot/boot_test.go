@@ -65,7 +65,7 @@ func TestEveryProgramTakesAGoodEnvironment(t *testing.T) {
 		require.NoError(t, err, program)
 		assert.Len(t, cfg.AppKeys, 2)
 		assert.Equal(t, []any{":8080", time.Minute, slog.LevelInfo}, []any{cfg.Listen, cfg.SweepEvery, cfg.LogLevel})
-		f, err := boot.Build(cfg, journal.NewMemory(), slog.New(slog.DiscardHandler))
+		f, err := boot.Build(cfg, journal.NewMemory(), nil, slog.New(slog.DiscardHandler))
 		require.NoError(t, err, program)
 		assert.NotNil(t, f.HTTP)
 		assert.Equal(t, program != boot.Login, f.Tick != nil && f.Message != nil, program)
@@ -123,6 +123,14 @@ func TestBadEnvironments(t *testing.T) {
 	cfg, err = load(boot.Login, env)
 	require.NoError(t, err)
 	assert.Len(t, cfg.AppKeys, 2)
+	// Whoever takes the messages of a queue puts none in.
+	env["IMPREST_QUEUE_URL"] = "https://sqs.eu-west-1.amazonaws.com/123456789012/paid"
+	for _, program := range programs {
+		cfg, err = load(program, env)
+		require.NoError(t, err)
+		assert.Equal(t, program == boot.PayCallback, cfg.QueueURL == env["IMPREST_QUEUE_URL"], program)
+		assert.Equal(t, program != boot.PayCallback, cfg.QueueURL == "", program)
+	}
 	// What a program does not read cannot trouble it.
 	delete(env, "IMPREST_STORE_NO")
 	env["IMPREST_SWEEP_EVERY"] = "often"
@@ -142,7 +150,7 @@ func TestBuildChecks(t *testing.T) {
 		cfg, err := load(boot.PayCallback, environment())
 		require.NoError(t, err)
 		change(&cfg)
-		_, err = boot.Build(cfg, journal.NewMemory(), slog.New(slog.DiscardHandler))
+		_, err = boot.Build(cfg, journal.NewMemory(), nil, slog.New(slog.DiscardHandler))
 		assert.ErrorContains(t, err, name)
 	}
 }
@@ -185,49 +193,100 @@ func (w *warehouse) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	w.granted[id]++
 }
 
+// sale is a platform, a merchant's server, and the programs on one journal.
+type sale struct {
+	env      map[string]string
+	store    journal.Store
+	goods    *warehouse
+	platform *testkit.Platform
+	built    map[boot.Program]boot.Function
+}
+
+func startSale(t *testing.T, enqueue boot.Enqueue) *sale {
+	t.Helper()
+	s := &sale{env: environment(), store: journal.NewMemory(), goods: &warehouse{granted: map[string]int{}}, built: map[boot.Program]boot.Function{}}
+	shop := httptest.NewServer(s.goods)
+	t.Cleanup(shop.Close)
+	s.platform = testkit.StartPlatform(t, testkit.PlatformConfig{
+		Clock: testkit.NewRunningClock(),
+		Client: testkit.HandlerClient(core.HandlerFunc(func(ctx context.Context, r *core.Request) *core.Response {
+			return s.built[boot.PayCallback].HTTP.Handle(ctx, r)
+		})),
+	})
+	account := s.platform.Account()
+	s.env["IMPREST_APP_ID"], s.env["IMPREST_APP_KEY"], s.env["IMPREST_ALLOW_WEAK_KEY"] = account.AppID, account.AppKey.Reveal(), "true"
+	s.env["IMPREST_STORE_NO"], s.env["IMPREST_BASE_URL"], s.env["IMPREST_DELIVER_URL"] = account.StoreNo, s.platform.URL, shop.URL+"/deliveries"
+	for _, program := range programs {
+		cfg, err := load(program, s.env)
+		require.NoError(t, err)
+		s.built[program], err = boot.Build(cfg, s.store, enqueue, slog.New(slog.DiscardHandler))
+		require.NoError(t, err)
+	}
+	return s
+}
+
+// pay orders, and pays; the platform's notification is answered when it returns.
+func (s *sale) pay(t *testing.T) purchase.Purchase {
+	t.Helper()
+	p := orderOne(t, s.env, s.store)
+	_, err := s.platform.Pay(t.Context(), p.ImprestCode, "")
+	require.NoError(t, err)
+	s.platform.RequireNotified(t, p.ID)
+	return p
+}
+
+func (s *sale) assertState(t *testing.T, id string, state purchase.State) {
+	t.Helper()
+	record, err := s.store.Get(t.Context(), purchase.Prefix+id)
+	require.NoError(t, err)
+	assert.Contains(t, string(record.Body), `"state":"`+string(state)+`"`)
+}
+
 // A sale by three programs on one journal: ordered at the checkout, paid, told to
 // paycallback, delivered by webhook; a message of the queue and a sweep find
 // nothing left to do.
 func TestASaleOverThePrograms(t *testing.T) {
-	goods := &warehouse{granted: map[string]int{}}
-	shop := httptest.NewServer(goods)
-	defer shop.Close()
-	var callbacks core.Handler
-	platform := testkit.StartPlatform(t, testkit.PlatformConfig{
-		Clock:  testkit.NewRunningClock(),
-		Client: testkit.HandlerClient(core.HandlerFunc(func(ctx context.Context, r *core.Request) *core.Response { return callbacks.Handle(ctx, r) })),
-	})
-	env := environment()
-	account := platform.Account()
-	env["IMPREST_APP_ID"], env["IMPREST_APP_KEY"], env["IMPREST_ALLOW_WEAK_KEY"] = account.AppID, account.AppKey.Reveal(), "true"
-	env["IMPREST_STORE_NO"], env["IMPREST_BASE_URL"], env["IMPREST_DELIVER_URL"] = account.StoreNo, platform.URL, shop.URL+"/deliveries"
-	store := journal.NewMemory()
-	built := map[boot.Program]boot.Function{}
-	for _, program := range programs {
-		cfg, err := load(program, env)
-		require.NoError(t, err)
-		built[program], err = boot.Build(cfg, store, slog.New(slog.DiscardHandler))
-		require.NoError(t, err)
-	}
-	callbacks = built[boot.PayCallback].HTTP
-
+	s := startSale(t, nil)
 	// Nobody buys without a session; the order itself is made by the service.
-	resp := built[boot.Checkout].HTTP.Handle(t.Context(), &core.Request{Method: "POST", Path: "/purchases", Body: []byte(`{"offer":"voip-1y","price":3600}`),
+	resp := s.built[boot.Checkout].HTTP.Handle(t.Context(), &core.Request{Method: "POST", Path: "/purchases", Body: []byte(`{"offer":"voip-1y","price":3600}`),
 		Header: core.Header{{Name: "Content-Type", Value: "application/json"}}})
 	require.Equal(t, 401, resp.Status)
 
-	p := orderOne(t, env, store)
-	_, err := platform.Pay(t.Context(), p.ImprestCode, "")
-	require.NoError(t, err)
-	record, err := store.Get(t.Context(), purchase.Prefix+p.ID)
-	require.NoError(t, err)
-	assert.Contains(t, string(record.Body), `"state":"delivered"`)
-	assert.Equal(t, map[string]int{p.ID: 1}, goods.granted)
+	p := s.pay(t)
+	s.assertState(t, p.ID, purchase.Delivered)
+	assert.Equal(t, map[string]int{p.ID: 1}, s.goods.granted)
 
-	require.NoError(t, built[boot.PayCallback].Message(t.Context(), []byte(`{"id":"`+p.ID+`"}`)))
-	require.Error(t, built[boot.PayCallback].Message(t.Context(), []byte(`{}`)))
-	require.NoError(t, built[boot.Reconcile].Tick(t.Context()))
-	assert.Equal(t, map[string]int{p.ID: 1}, goods.granted)
+	require.NoError(t, s.built[boot.PayCallback].Message(t.Context(), []byte(`{"id":"`+p.ID+`"}`)))
+	require.Error(t, s.built[boot.PayCallback].Message(t.Context(), []byte(`{}`)))
+	require.NoError(t, s.built[boot.Reconcile].Tick(t.Context()))
+	assert.Equal(t, map[string]int{p.ID: 1}, s.goods.granted)
+}
+
+// With a queue the notification is answered first, and whoever takes the message
+// delivers; he puts none in. What the queue does not take the sweep delivers.
+func TestASaleOverAQueue(t *testing.T) {
+	var queue []string
+	s := startSale(t, func(_ context.Context, id string) error {
+		queue = append(queue, id)
+		return nil
+	})
+	p := s.pay(t)
+	s.assertState(t, p.ID, purchase.Paid)
+	assert.Empty(t, s.goods.granted)
+	require.Equal(t, []string{p.ID}, queue)
+	for range 2 { // a queue may deliver twice
+		require.NoError(t, s.built[boot.Reconcile].Message(t.Context(), []byte(`{"id":"`+queue[0]+`"}`)))
+		s.assertState(t, p.ID, purchase.Delivered)
+	}
+	require.NoError(t, s.built[boot.Reconcile].Tick(t.Context()))
+	assert.Equal(t, map[string]int{p.ID: 1}, s.goods.granted)
+	assert.Len(t, queue, 1)
+
+	failing := startSale(t, func(context.Context, string) error { return errors.New("no such queue") })
+	p = failing.pay(t)
+	failing.assertState(t, p.ID, purchase.Paid)
+	require.NoError(t, failing.built[boot.Reconcile].Tick(t.Context()))
+	failing.assertState(t, p.ID, purchase.Delivered)
 }
 
 // orderOne makes an order as the checkout does for a buyer who is logged in.

@@ -30,24 +30,30 @@ type Function struct {
 	Every time.Duration
 }
 
-// Build wires a program on a journal. It calls nobody. An error names the
-// variable at fault.
-func Build(cfg Config, store journal.Store, logger *slog.Logger) (Function, error) {
-	f, err := wire(cfg, store, logger)
+// Enqueue hands the id of a purchase that was paid over to a queue, whose messages
+// come to Function.Message as {"id": "…"}.
+type Enqueue func(ctx context.Context, id string) error
+
+// Build wires a program on a journal. What is paid is handed to enqueue, or, if
+// that is nil, delivered before the notification is answered, as far as
+// purchase.Config.InlineBudget lasts. It calls nobody. An error names the variable
+// at fault.
+func Build(cfg Config, store journal.Store, enqueue Enqueue, logger *slog.Logger) (Function, error) {
+	f, err := wire(cfg, store, enqueue, logger)
 	if err != nil {
 		return Function{}, named(err)
 	}
 	return f, nil
 }
 
-func wire(cfg Config, store journal.Store, logger *slog.Logger) (Function, error) {
+func wire(cfg Config, store journal.Store, enqueue Enqueue, logger *slog.Logger) (Function, error) {
 	client, err := vvchat.New(vvchat.Config{
 		BaseURL: cfg.BaseURL, AppID: cfg.AppID, AppKeys: cfg.AppKeys, StoreNo: cfg.StoreNo, AllowWeakKey: cfg.AllowWeakKey,
 	})
 	if err != nil {
 		return Function{}, err
 	}
-	b := builder{cfg: cfg, store: store, logger: logger, client: client}
+	b := builder{cfg: cfg, store: store, enqueue: enqueue, logger: logger, client: client}
 	routes := core.Routes{"GET /healthz": core.HandlerFunc(b.health)}
 	var f Function
 	if cfg.Program != Login {
@@ -97,12 +103,13 @@ func reason(err error) string {
 }
 
 type builder struct {
-	cfg    Config
-	store  journal.Store
-	logger *slog.Logger
-	client *vvchat.Client
-	sales  *purchase.Service
-	users  *login.Login
+	cfg     Config
+	store   journal.Store
+	enqueue Enqueue
+	logger  *slog.Logger
+	client  *vvchat.Client
+	sales   *purchase.Service
+	users   *login.Login
 }
 
 func (b *builder) service() (*purchase.Service, error) {
@@ -111,7 +118,7 @@ func (b *builder) service() (*purchase.Service, error) {
 		return nil, core.Invalid("", deliveryNames.Replace(reason(err)))
 	}
 	cfg := purchase.Config{
-		Store: b.store, Platform: b.client, Catalog: b.cfg.Offers, Deliverer: deliverer, NotifyURL: b.cfg.NotifyURL, Logger: b.logger,
+		Store: b.store, Platform: b.client, Catalog: b.cfg.Offers, Deliverer: deliverer, NotifyURL: b.cfg.NotifyURL, Enqueue: b.enqueue, Logger: b.logger,
 	}
 	if b.cfg.OutOpenID != "" {
 		cfg.Refunds = &purchase.Refunds{Payer: b.client, OutOpenID: b.cfg.OutOpenID, NotifyURL: b.cfg.PayoutNotifyURL, DailyCap: b.cfg.RefundDailyCap}

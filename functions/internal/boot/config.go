@@ -38,6 +38,11 @@ type Config struct {
 	// Journal may hold the password of a database.
 	Journal core.Secret
 
+	// QueueURL is where what is paid is handed over; "" is nowhere. Only
+	// PayCallback reads it: nobody else hears of a payment first, and whoever
+	// takes the messages puts none in.
+	QueueURL string
+
 	DeliverURL string
 	DeliverKey core.Secret
 	Offers     purchase.Offers
@@ -70,7 +75,7 @@ func Load(program Program, getenv func(string) string, readFile func(string) ([]
 		Program: program, AppID: l.text("IMPREST_APP_ID"), AppKeys: l.appKeys(), BaseURL: l.text("IMPREST_BASE_URL"), Journal: core.NewSecret(l.text("IMPREST_JOURNAL")),
 		StoreNo: l.text("IMPREST_STORE_NO"), NotifyURL: l.address("IMPREST_NOTIFY_URL"),
 		DeliverURL: l.text("IMPREST_DELIVER_URL"), DeliverKey: core.NewSecret(l.text("IMPREST_DELIVER_KEY")), Offers: l.offers(),
-		OutOpenID: l.text("IMPREST_OUT_OPEN_ID"), PayoutNotifyURL: l.address("IMPREST_PAYOUT_NOTIFY_URL"),
+		QueueURL: l.text("IMPREST_QUEUE_URL"), OutOpenID: l.text("IMPREST_OUT_OPEN_ID"), PayoutNotifyURL: l.address("IMPREST_PAYOUT_NOTIFY_URL"),
 		CookieKeys: core.Secrets(list(l.text("IMPREST_COOKIE_KEYS"))...), RedirectURI: l.text("IMPREST_REDIRECT_URI"),
 		AllowWeakKey: l.yes("IMPREST_ALLOW_WEAK_KEY"), Listen: l.listen(), SweepEvery: l.sweepEvery(), LogLevel: l.logLevel(),
 	}

@@ -25,6 +25,9 @@ type Open func(ctx context.Context, rest string) (store journal.Store, closing f
 // events.
 type Target struct {
 	Stores map[string]Open
+	// Queue opens the queue of IMPREST_QUEUE_URL, and calls nobody; its error names
+	// the variable at fault. nil is a build that has none.
+	Queue func(url string) (Enqueue, error)
 	// Hosts serve a function until the process ends, where they find that it
 	// runs under them; the first one that does has it.
 	Hosts []Host
@@ -94,6 +97,10 @@ func run(ctx context.Context, program Program, target Target, args []string, get
 	if !found && !once {
 		return usage(errors.New("this build runs on AWS Lambda alone, which sets AWS_LAMBDA_RUNTIME_API: build it without the tag lambda.norpc"))
 	}
+	enqueue, err := openQueue(target, cfg.QueueURL)
+	if err != nil {
+		return usage(err)
+	}
 	logger := newLogger(stderr, cfg.LogLevel, getenv).With("program", string(program))
 	store, closing, err := openJournal(ctx, target, cfg.Journal.Reveal())
 	if err != nil {
@@ -104,7 +111,7 @@ func run(ctx context.Context, program Program, target Target, args []string, get
 			logger.Error("the journal did not close well", "reason", err.Error())
 		}
 	}()
-	f, err := build(cfg, store, logger, getenv)
+	f, err := build(cfg, store, enqueue, logger, getenv)
 	if err != nil {
 		return usage(err)
 	}
@@ -129,12 +136,12 @@ func run(ctx context.Context, program Program, target Target, args []string, get
 // build wires a function at once, or, if it has keys elsewhere, with its first
 // event; what is wrong with the rest of its configuration is said at once in any
 // case.
-func build(cfg Config, store journal.Store, logger *slog.Logger, getenv func(string) string) (Function, error) {
+func build(cfg Config, store journal.Store, enqueue Enqueue, logger *slog.Logger, getenv func(string) string) (Function, error) {
 	if len(cfg.Secrets) == 0 {
-		return Build(cfg, store, logger)
+		return Build(cfg, store, enqueue, logger)
 	}
 	assumed, _ := cfg.withSecrets(func(string, string) (string, error) { return strings.Repeat("k", 64), nil })
-	model, err := Build(assumed, store, logger)
+	model, err := Build(assumed, store, enqueue, logger)
 	if err != nil {
 		return Function{}, err
 	}
@@ -144,8 +151,19 @@ func build(cfg Config, store journal.Store, logger *slog.Logger, getenv func(str
 		if err != nil {
 			return Function{}, err
 		}
-		return Build(cfg, store, logger)
+		return Build(cfg, store, enqueue, logger)
 	}, logger), nil
+}
+
+// openQueue opens what IMPREST_QUEUE_URL names; nil if it is empty.
+func openQueue(target Target, url string) (Enqueue, error) {
+	if url == "" {
+		return nil, nil
+	}
+	if target.Queue == nil {
+		return nil, errors.New("IMPREST_QUEUE_URL must be empty: this build has no queue")
+	}
+	return target.Queue(url)
 }
 
 // openJournal opens what IMPREST_JOURNAL names. Its errors show nothing that

@@ -88,6 +88,20 @@ func TestTheExitStatuses(t *testing.T) {
 	status, _, stderr = runWith(t.Context(), PayCallback, opens, env)
 	assert.Equal(t, 2, status)
 	assert.Contains(t, stderr, "IMPREST_JOURNAL: the file is not a database")
+
+	env["IMPREST_JOURNAL"], env["IMPREST_QUEUE_URL"] = "memory", "paid"
+	status, _, stderr = runWith(t.Context(), PayCallback, opens, env)
+	assert.Equal(t, 2, status)
+	assert.Equal(t, "paycallback: IMPREST_QUEUE_URL must be empty: this build has no queue\n", stderr)
+	var asked string
+	opens.Queue = func(url string) (Enqueue, error) {
+		asked = url
+		return nil, errors.New("IMPREST_QUEUE_URL must be the queue's")
+	}
+	status, _, stderr = runWith(t.Context(), PayCallback, opens, env)
+	assert.Equal(t, 2, status)
+	assert.Equal(t, "paycallback: IMPREST_QUEUE_URL must be the queue's\n", stderr)
+	assert.Equal(t, "paid", asked)
 }
 
 // Whoever finds that a variable will not do: it is one line that names it, it is

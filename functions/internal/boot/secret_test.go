@@ -76,7 +76,7 @@ func TestKeysThatAreSecretsElsewhere(t *testing.T) {
 			e.asked.Store(0)
 			cfg, err := Load(program, getter(env), nil)
 			require.NoError(t, err)
-			f, err := build(cfg, journal.NewMemory(), slog.New(slog.NewTextHandler(&log, nil)), getter(env))
+			f, err := build(cfg, journal.NewMemory(), nil, slog.New(slog.NewTextHandler(&log, nil)), getter(env))
 			require.NoError(t, err)
 			require.Zero(t, e.asked.Load(), "nobody is asked before the first event")
 
@@ -113,7 +113,7 @@ func TestSecretsThatAreNone(t *testing.T) {
 			e.bodies[env["IMPREST_APP_KEY_SECRET"]] = body
 			cfg, err := Load(PayCallback, getter(env), nil)
 			require.NoError(t, err)
-			f, err := build(cfg, journal.NewMemory(), slog.New(slog.DiscardHandler), getter(env))
+			f, err := build(cfg, journal.NewMemory(), nil, slog.New(slog.DiscardHandler), getter(env))
 			require.NoError(t, err)
 			assert.Error(t, f.Tick(t.Context()))
 			assert.Equal(t, http.StatusServiceUnavailable, f.HTTP.Handle(t.Context(), &core.Request{Method: "GET", Path: "/healthz"}).Status)
@@ -141,6 +141,6 @@ func TestAKeyIsGivenOnce(t *testing.T) {
 	env["IMPREST_DELIVER_URL"] = "http://shop.example"
 	cfg, err := Load(PayCallback, getter(env), nil)
 	require.NoError(t, err)
-	_, err = build(cfg, journal.NewMemory(), slog.New(slog.DiscardHandler), getter(env))
+	_, err = build(cfg, journal.NewMemory(), nil, slog.New(slog.DiscardHandler), getter(env))
 	assert.ErrorContains(t, err, "IMPREST_DELIVER_URL")
 }

@@ -28,6 +28,7 @@ var variables = []variable{
 	{"IMPREST_DELIVER_URL", "where deliveries are posted: see adapters/webhook", "paycallback checkout reconcile", true},
 	{"IMPREST_DELIVER_KEY", "the key that signs them, 32 characters or more", "paycallback checkout reconcile", true},
 	{"IMPREST_DELIVER_KEY_SECRET", "the same for IMPREST_DELIVER_KEY", "paycallback checkout reconcile", false},
+	{"IMPREST_QUEUE_URL", "the URL of the SQS queue that each purchase is put into when it is paid, for reconcile to deliver; without it paycallback delivers by itself, for 5 seconds at most", "paycallback", false},
 	{"IMPREST_OFFERS_FILE", `what is sold: {"voip-1y": {"title": "VoIP, one year", "amount": 3600}}, amounts in fen`, "checkout", true},
 	{"IMPREST_OUT_OPEN_ID", "the account that refunds are paid from; without it there are none", "paycallback checkout reconcile", false},
 	{"IMPREST_PAYOUT_NOTIFY_URL", "the public address of /callbacks/payout; with IMPREST_OUT_OPEN_ID", "paycallback checkout reconcile", false},

@@ -17,6 +17,7 @@ import (
 func Linked() boot.Target {
 	return boot.Target{
 		Stores: map[string]boot.Open{"sqlite": openSQLite, "postgres": openPostgres, "dynamodb": openDynamoDB},
+		Queue:  openSQS,
 		Hosts:  slices.Concat([]boot.Host{lambda()}, cloudFunctions(), []boot.Host{boot.Server()}),
 	}
 }

@@ -8,11 +8,14 @@ package target
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
+	"strings"
 
 	"github.com/imprest-go/imprest/adapters/awslambda"
 	"github.com/imprest-go/imprest/adapters/dynamostore"
+	"github.com/imprest-go/imprest/adapters/sqsqueue"
 	"github.com/imprest-go/imprest/core"
 	"github.com/imprest-go/imprest/core/journal"
 	"github.com/imprest-go/imprest/functions/internal/boot"
@@ -55,3 +58,34 @@ func openDynamoDB(ctx context.Context, table string) (journal.Store, func() erro
 	}
 	return store, func() error { return nil }, nil
 }
+
+// openSQS opens the queue of a URL, with the credentials that openDynamoDB takes.
+// The URL names the region, and AWS_REGION is that of a queue whose URL does not;
+// AWS_ENDPOINT_URL_SQS names another server, as it does to AWS's own tools. It
+// calls nobody.
+func openSQS(url string) (boot.Enqueue, error) {
+	credentials := dynamostore.Environment(os.Getenv)
+	_, err := credentials.Retrieve(context.Background())
+	if err != nil {
+		return nil, inVariables(err)
+	}
+	queue, err := sqsqueue.New(sqsqueue.Config{
+		URL: url, Region: os.Getenv("AWS_REGION"), Endpoint: os.Getenv("AWS_ENDPOINT_URL_SQS"), Credentials: credentials,
+	})
+	if err != nil {
+		return nil, inVariables(err)
+	}
+	return queue.Enqueue, nil
+}
+
+// inVariables returns what is wrong with a queue's configuration in the names of
+// the variables that it is of.
+func inVariables(err error) error {
+	told, ok := errors.AsType[*core.Error](err)
+	if !ok {
+		return err
+	}
+	return core.Invalid("", queueVariables.Replace(told.Err.Error()))
+}
+
+var queueVariables = strings.NewReplacer("URL", "IMPREST_QUEUE_URL", "Endpoint", "AWS_ENDPOINT_URL_SQS", "Region", "AWS_REGION")
