@@ -115,6 +115,7 @@ IMPREST_BASE_URL=https://platform.example
 IMPREST_NOTIFY_URL=https://shop.example/callbacks/payment
 IMPREST_DELIVER_URL=https://shop.example/deliveries
 IMPREST_JOURNAL=dynamodb:journal
+IMPREST_QUEUE_URL=https://sqs.eu-west-1.amazonaws.com/123456789012/paid
 IMPREST_APP_KEY_SECRET=arn:app-key
 IMPREST_DELIVER_KEY_SECRET=arn:deliver-key`, "\n")
 }

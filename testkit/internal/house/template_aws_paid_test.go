@@ -23,7 +23,6 @@ import (
 	"github.com/imprest-go/imprest/adapters/webhook"
 	"github.com/imprest-go/imprest/core"
 	"github.com/imprest-go/imprest/core/callback"
-	"github.com/imprest-go/imprest/core/journal"
 	"github.com/imprest-go/imprest/core/purchase"
 	"github.com/imprest-go/imprest/core/vvchat"
 	"github.com/imprest-go/imprest/testkit"
@@ -68,24 +67,7 @@ func (g *goods) all() map[string]int {
 // the goods are granted once. Of a batch from the queue, the message that is none
 // is the one that comes again.
 func TestAPaymentAsEachEvent(t *testing.T) {
-	appKey, deliverKey := core.NewSecret("a-key-of-sixteen-characters"), core.NewSecret(strings.Repeat("d", 48))
-	shop := &goods{key: deliverKey, granted: map[string]int{}}
-	server := httptest.NewServer(shop)
-	defer server.Close()
-	endpoint := startDynalite(t, "journal")
-	environment := []string{
-		"AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_SESSION_TOKEN=test", "AWS_ENDPOINT_URL_DYNAMODB=" + endpoint,
-		"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT=" + startSecrets(t, map[string]string{"arn:app-key": appKey.Reveal(), "arn:deliver-key": deliverKey.Reveal()}),
-		"IMPREST_APP_ID=test", "IMPREST_APP_KEY_SECRET=arn:app-key", "IMPREST_STORE_NO=s1234", "IMPREST_BASE_URL=https://platform.example",
-		"IMPREST_NOTIFY_URL=https://shop.example/callbacks/payment", "IMPREST_DELIVER_URL=" + server.URL + "/deliveries", "IMPREST_DELIVER_KEY_SECRET=arn:deliver-key",
-		"IMPREST_JOURNAL=dynamodb:journal",
-	}
-	store, err := dynamostore.New(dynamostore.Config{
-		Table: "journal", Region: "eu-west-1", Endpoint: endpoint, Credentials: dynamostore.Environment(func(string) string { return "test" }),
-	})
-	require.NoError(t, err)
-	sales := salesOn(t, store, appKey, server.URL)
-
+	environment, sales, shop := surroundings(t)
 	payCallback := start(t, "PayCallback", environment)
 	want := map[string]int{}
 	for _, kind := range lambdatest.Kinds() {
@@ -93,7 +75,7 @@ func TestAPaymentAsEachEvent(t *testing.T) {
 		want[id] = 1
 		_, err := sales.Import(t.Context(), purchase.Purchase{ID: id, AppID: "test", Amount: 3600})
 		require.NoError(t, err)
-		message := testkit.SignedPayment(testkit.PaymentFields{AppKey: appKey, OutTradeNo: id, Amount: 3600})
+		message := testkit.SignedPayment(testkit.PaymentFields{AppKey: paidKey, OutTradeNo: id, Amount: 3600})
 		for range 2 {
 			payload, err := payCallback.Invoke(t.Context(), lambdatest.Event(kind, lambdatest.Request{
 				Method: http.MethodPost, Path: "/callbacks/payment", Body: message.Body, Header: [][2]string{{"Content-Type", "application/json"}},
@@ -132,19 +114,39 @@ func TestAPaymentAsEachEvent(t *testing.T) {
 	assert.Equal(t, want, shop.all())
 }
 
-// salesOn is a service on the same journal, which leaves what is paid to others.
-func salesOn(t *testing.T, store journal.Store, appKey core.Secret, deliverURL string) *purchase.Service {
+// paidKey signs the payments.
+var paidKey = core.NewSecret("a-key-of-sixteen-characters")
+
+// surroundings are what stands around a function, and the variables that tell it:
+// an empty journal in DynamoDB, its keys, and the server that grants the goods.
+// sales is a service on the same journal, which leaves what is paid to others.
+func surroundings(t *testing.T) (environment []string, sales *purchase.Service, shop *goods) {
 	t.Helper()
-	client, err := vvchat.New(vvchat.Config{BaseURL: "https://platform.example", AppID: "test", AppKeys: []core.Secret{appKey}, StoreNo: "s1234"})
+	shop = &goods{key: core.NewSecret(strings.Repeat("d", 48)), granted: map[string]int{}}
+	server := httptest.NewServer(shop)
+	t.Cleanup(server.Close)
+	endpoint := startDynalite(t, "journal")
+	store, err := dynamostore.New(dynamostore.Config{
+		Table: "journal", Region: "eu-west-1", Endpoint: endpoint, Credentials: dynamostore.Environment(func(string) string { return "test" }),
+	})
 	require.NoError(t, err)
-	deliverer, err := webhook.New(webhook.Config{URL: deliverURL, Key: core.NewSecret(strings.Repeat("d", 48))})
+	client, err := vvchat.New(vvchat.Config{BaseURL: "https://platform.example", AppID: "test", AppKeys: []core.Secret{paidKey}, StoreNo: "s1234"})
 	require.NoError(t, err)
-	sales, err := purchase.New(purchase.Config{
+	deliverer, err := webhook.New(webhook.Config{URL: server.URL, Key: shop.key})
+	require.NoError(t, err)
+	sales, err = purchase.New(purchase.Config{
 		Store: store, Platform: client, Catalog: purchase.Offers{}, Deliverer: deliverer, NotifyURL: "https://shop.example/callbacks/payment",
 		Enqueue: func(context.Context, string) error { return nil },
 	})
 	require.NoError(t, err)
-	return sales
+	secrets := startSecrets(t, map[string]string{"arn:app-key": paidKey.Reveal(), "arn:deliver-key": shop.key.Reveal()})
+	return []string{
+		"AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_SESSION_TOKEN=test", "AWS_ENDPOINT_URL_DYNAMODB=" + endpoint,
+		"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT=" + secrets,
+		"IMPREST_APP_ID=test", "IMPREST_APP_KEY_SECRET=arn:app-key", "IMPREST_STORE_NO=s1234", "IMPREST_BASE_URL=https://platform.example",
+		"IMPREST_NOTIFY_URL=https://shop.example/callbacks/payment", "IMPREST_DELIVER_URL=" + server.URL + "/deliveries", "IMPREST_DELIVER_KEY_SECRET=arn:deliver-key",
+		"IMPREST_JOURNAL=dynamodb:journal",
+	}, sales, shop
 }
 
 // start runs a function of the template: its Makefile builds it, of this tree.

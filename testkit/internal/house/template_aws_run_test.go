@@ -115,6 +115,7 @@ func TestTheFunctionsThatAreDeployed(t *testing.T) {
 	stack := map[string]string{
 		"AppId": "test", "StoreNo": "s1234", "BaseUrl": "https://platform.example", "SiteUrl": "https://shop.example", "DeliverUrl": "https://shop.example/deliveries",
 		"Journal": "journal", "AppKeySecret": "arn:app-key", "DeliverKey": "arn:deliver-key", "CookieKey": "arn:cookie-key",
+		"Paid": "https://sqs.eu-west-1.amazonaws.com/123456789012/paid",
 	}
 	appKey := core.NewSecret("a-key-of-sixteen-characters")
 	surroundings := []string{

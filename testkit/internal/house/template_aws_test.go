@@ -283,13 +283,15 @@ func TestTheFunctionsOfTheSAMTemplate(t *testing.T) {
 			}
 			checkEnvironment(t, s.programOf(id), given)
 
-			var allowed []any
+			var allowed, queue []any
 			for _, policy := range s.properties(id)["Policies"].([]any) {
 				for _, statement := range at(policy, "Statement").([]any) {
 					allowed = append(allowed, s.statement(statement, secrets)...)
+					queue = append(queue, actionsOf(statement, "sqs:")...)
 				}
 			}
 			assert.NotEmpty(t, allowed)
+			assert.ElementsMatch(t, s.atTheQueue(id), queue, "what it may do to the queue is what it does")
 			for name, event := range s.properties(id)["Events"].(map[string]any) {
 				assert.Contains(t, []any{"HttpApi", "Schedule"}, at(event, "Type"), "SAM gives a function that has %s more than it needs", name)
 			}
@@ -297,15 +299,43 @@ func TestTheFunctionsOfTheSAMTemplate(t *testing.T) {
 	}
 }
 
+// list is what CloudFormation takes a single value for.
+func list(v any) []any {
+	if all, ok := v.([]any); ok {
+		return all
+	}
+	return []any{v}
+}
+
+// actionsOf returns the actions of a statement that begin so.
+func actionsOf(statement any, prefix string) (actions []any) {
+	for _, action := range list(at(statement, "Action")) {
+		if strings.HasPrefix(action.(string), prefix) {
+			actions = append(actions, action)
+		}
+	}
+	return actions
+}
+
+// atTheQueue returns what a function does to the queue: one that is given its URL
+// puts messages in, one that it is mapped to has Lambda take them out.
+func (s *sam) atTheQueue(id string) (actions []any) {
+	s.Helper()
+	if url, ok := s.environment(id)["IMPREST_QUEUE_URL"]; ok {
+		assert.Equal(s, map[string]any{"Ref": "Paid"}, url)
+		actions = append(actions, "sqs:SendMessage")
+	}
+	if at(s.properties("PaidMessages"), "FunctionName", "Ref") == id {
+		actions = append(actions, "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
+	}
+	assert.Equal(s, id == "PayCallback" || id == "Reconcile", len(actions) > 0, "what is paid goes from one to the other")
+	assert.LessOrEqual(s, len(actions), 3, "who takes messages out puts none in")
+	return actions
+}
+
 // statement checks one statement of a policy, and returns what it is about.
 func (s *sam) statement(statement any, secrets []any) []any {
 	s.Helper()
-	list := func(v any) []any {
-		if all, ok := v.([]any); ok {
-			return all
-		}
-		return []any{v}
-	}
 	assert.Equal(s, "Allow", at(statement, "Effect"))
 	resources := list(at(statement, "Resource"))
 	for _, resource := range resources {
