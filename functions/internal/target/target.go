@@ -26,12 +26,14 @@ func lambda() boot.Host { return boot.Host{Here: onLambda, Run: runLambda} }
 
 func onLambda(getenv func(string) string) bool { return getenv("AWS_LAMBDA_RUNTIME_API") != "" }
 
-// runLambda serves invocations; it does not return.
-func runLambda(_ context.Context, f boot.Function, _ string, logger *slog.Logger) error {
+// runLambda serves invocations; it does not return. Lambda tells a process to end
+// when nothing is under way, and kills it soon after: there is nothing to wait for.
+func runLambda(ctx context.Context, f boot.Function, _ string, logger *slog.Logger) error {
 	h, err := awslambda.New(awslambda.Config{HTTP: f.HTTP, Message: f.Message, Tick: f.Tick, Logger: logger})
 	if err != nil {
 		return err
 	}
+	context.AfterFunc(ctx, func() { os.Exit(0) })
 	awslambda.Start(h)
 	return nil
 }
