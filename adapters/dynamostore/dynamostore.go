@@ -455,11 +455,18 @@ func status(err error) int {
 	return answered.HTTPStatusCode()
 }
 
-// told is what an operator is told of an error of the SDK: its code and words, and
-// that a context ended; not the request, which holds the item.
+// told is what an operator is told of an error of the SDK: its code, that a context
+// ended, and DynamoDB's words where they are about the request and not about who
+// made it: those of a wrong signature repeat the session token. The request, which
+// holds the item, is never in it.
 func told(err error) error {
-	if e, ok := errors.AsType[smithy.APIError](err); ok {
+	e, ok := errors.AsType[smithy.APIError](err)
+	if !ok {
+		return err
+	}
+	switch e.ErrorCode() {
+	case "ValidationException", "ResourceNotFoundException", "ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded":
 		return fmt.Errorf("%s: %s", e.ErrorCode(), e.ErrorMessage())
 	}
-	return err
+	return errors.New(e.ErrorCode())
 }

@@ -196,3 +196,20 @@ func ExampleNew() {
 	}
 	fmt.Println(record.Version)
 }
+
+// What AWS says of a wrong signature repeats what was signed, the session token
+// among it: it reaches no error. What it says of a request does.
+func TestWordsThatHoldASecretReachNoError(t *testing.T) {
+	answer := func(code string) string {
+		return `{"__type":"com.amazon.coral.service#` + code + `","message":"the canonical string was x-amz-security-token:top-secret-token"}`
+	}
+	for code, kept := range map[string]bool{"InvalidSignatureException": false, "UnrecognizedClientException": false, "NeverHeardOf": false, "ValidationException": true} {
+		s, _ := on(t, says(400, answer(code)))
+		_, err := s.Put(t.Context(), journal.Record{ID: "a", Body: []byte("{}")})
+		require.ErrorContains(t, err, code)
+		assert.Equal(t, kept, strings.Contains(err.Error(), "canonical"), code)
+		_, err = s.Get(t.Context(), "a")
+		require.ErrorContains(t, err, code)
+		assert.Equal(t, kept, strings.Contains(err.Error(), "canonical"), code)
+	}
+}
