@@ -36,8 +36,9 @@ locals {
     SITE_URL            = var.site_url
   }
   services = toset([
-    "artifactregistry.googleapis.com", "cloudbuild.googleapis.com", "cloudfunctions.googleapis.com", "cloudscheduler.googleapis.com",
-    "eventarc.googleapis.com", "pubsub.googleapis.com", "run.googleapis.com", "secretmanager.googleapis.com",
+    "artifactregistry.googleapis.com", "cloudbuild.googleapis.com", "cloudfunctions.googleapis.com", "cloudresourcemanager.googleapis.com",
+    "cloudscheduler.googleapis.com", "eventarc.googleapis.com", "iam.googleapis.com", "pubsub.googleapis.com", "run.googleapis.com",
+    "secretmanager.googleapis.com",
   ])
 }
 
@@ -52,6 +53,7 @@ resource "google_project_service" "used" {
 resource "google_service_account" "payments" {
   account_id   = "imprest-payments"
   display_name = "The functions that take payments"
+  depends_on   = [google_project_service.used]
 }
 
 resource "google_secret_manager_secret" "key" {
@@ -92,6 +94,21 @@ resource "google_storage_bucket_object" "source" {
   source = data.archive_file.source.output_path
 }
 
+# ---- Who builds them. The default account of a new project may not, and of an old
+# one may do far more.
+
+resource "google_service_account" "build" {
+  account_id   = "imprest-build"
+  display_name = "Builds the functions"
+  depends_on   = [google_project_service.used]
+}
+
+resource "google_project_iam_member" "build" {
+  project = var.project
+  role    = "roles/cloudbuild.builds.builder"
+  member  = google_service_account.build.member
+}
+
 # ---- Site: the platform and browsers call it, so everybody may.
 
 resource "google_cloudfunctions2_function" "site" {
@@ -99,8 +116,9 @@ resource "google_cloudfunctions2_function" "site" {
   location = var.region
 
   build_config {
-    runtime     = "go126"
-    entry_point = "Site"
+    runtime         = "go126"
+    entry_point     = "Site"
+    service_account = google_service_account.build.id
     source {
       storage_source {
         bucket = google_storage_bucket.source.name
@@ -131,7 +149,7 @@ resource "google_cloudfunctions2_function" "site" {
     }
   }
 
-  depends_on = [google_project_service.used, google_secret_manager_secret_iam_member.read]
+  depends_on = [google_project_service.used, google_project_iam_member.build, google_secret_manager_secret_iam_member.read]
 }
 
 resource "google_cloud_run_service_iam_member" "everybody" {
@@ -164,6 +182,7 @@ resource "google_cloud_scheduler_job" "sweep" {
 resource "google_service_account" "trigger" {
   account_id   = "imprest-trigger"
   display_name = "Hands ticks to the sweep"
+  depends_on   = [google_project_service.used]
 }
 
 resource "google_cloudfunctions2_function" "sweep" {
@@ -171,8 +190,9 @@ resource "google_cloudfunctions2_function" "sweep" {
   location = var.region
 
   build_config {
-    runtime     = "go126"
-    entry_point = "Sweep"
+    runtime         = "go126"
+    entry_point     = "Sweep"
+    service_account = google_service_account.build.id
     source {
       storage_source {
         bucket = google_storage_bucket.source.name
@@ -211,7 +231,7 @@ resource "google_cloudfunctions2_function" "sweep" {
     retry_policy = "RETRY_POLICY_DO_NOT_RETRY"
   }
 
-  depends_on = [google_project_service.used, google_secret_manager_secret_iam_member.read]
+  depends_on = [google_project_service.used, google_project_iam_member.build, google_secret_manager_secret_iam_member.read]
 }
 
 resource "google_cloud_run_service_iam_member" "trigger" {

@@ -289,6 +289,61 @@ func TestASaleOverAQueue(t *testing.T) {
 	failing.assertState(t, p.ID, purchase.Delivered)
 }
 
+// broken is a journal whose calls fail so.
+type broken struct {
+	journal.Store
+	get, put error
+}
+
+func (b broken) Get(ctx context.Context, id string) (journal.Record, error) {
+	if b.get != nil {
+		return journal.Record{}, b.get
+	}
+	return b.Store.Get(ctx, id)
+}
+
+func (b broken) Put(ctx context.Context, r journal.Record) (journal.Record, error) {
+	if b.put != nil {
+		return journal.Record{}, b.put
+	}
+	return b.Store.Put(ctx, r)
+}
+
+// Whatever becomes of the journal, a payment that is not on record is not answered
+// "success", and the platform delivers it again.
+func TestAJournalThatFails(t *testing.T) {
+	env := environment()
+	platform := testkit.StartPlatform(t, testkit.PlatformConfig{})
+	env["IMPREST_BASE_URL"], env["IMPREST_APP_ID"], env["IMPREST_STORE_NO"] = platform.URL, platform.Account().AppID, platform.Account().StoreNo
+	env["IMPREST_APP_KEY"], env["IMPREST_ALLOW_WEAK_KEY"] = platform.Account().AppKey.Reveal(), "true"
+	memory := journal.NewMemory()
+	p := orderOne(t, env, memory)
+	message := testkit.SignedPayment(testkit.PaymentFields{
+		AppKey: platform.Account().AppKey, AppID: platform.Account().AppID, OutTradeNo: p.ID, Amount: p.Amount,
+	})
+	unreached := error(&core.Error{Op: "store", Code: core.CodeUnreached, Err: errors.New("nobody is there")})
+	pay := func(store journal.Store) *core.Response {
+		cfg, err := load(boot.PayCallback, env)
+		require.NoError(t, err)
+		f, err := boot.Build(cfg, store, nil, slog.New(slog.DiscardHandler))
+		require.NoError(t, err)
+		return f.HTTP.Handle(t.Context(), &core.Request{Method: "POST", Path: "/callbacks/payment", Body: message.Body,
+			Header: core.Header{{Name: "Content-Type", Value: "application/json"}}})
+	}
+	for name, store := range map[string]broken{
+		"nothing is read":    {memory, unreached, nil},
+		"nothing is written": {memory, nil, unreached},
+		"nobody knows":       {memory, nil, journal.ErrUnknown},
+		"nothing works":      {memory, unreached, journal.ErrUnknown},
+	} {
+		resp := pay(store)
+		assert.Equal(t, 5, resp.Status/100, name)
+		assert.NotContains(t, string(resp.Body), "success", name)
+	}
+	resp := pay(memory)
+	assert.Equal(t, []any{200, "success"}, []any{resp.Status, string(resp.Body)}, "and then it is taken")
+}
+
 // orderOne makes an order as the checkout does for a buyer who is logged in.
 func orderOne(t *testing.T, env map[string]string, store journal.Store) purchase.Purchase {
 	t.Helper()
