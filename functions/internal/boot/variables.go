@@ -22,7 +22,7 @@ var variables = []variable{
 	{"IMPREST_APP_KEY_FILE", "a file with the app_key, one to a line, in the place of IMPREST_APP_KEY", "", false},
 	{"IMPREST_APP_KEY_SECRET", "a secret of AWS Secrets Manager with the app_key, in the place of IMPREST_APP_KEY; read through the AWS Parameters and Secrets extension", "", false},
 	{"IMPREST_BASE_URL", "the address of the platform, https", "", true},
-	{"IMPREST_JOURNAL", "where purchases are kept: memory, or one of the stores of this build", "", true},
+	{"IMPREST_JOURNAL", "where purchases are kept: sqlite:FILE, postgres://USER:PASSWORD@HOST/DATABASE, dynamodb:TABLE (all that a build for Lambda has), or memory, to try things out", "", true},
 	{"IMPREST_STORE_NO", "the store_no", "paycallback checkout reconcile", true},
 	{"IMPREST_NOTIFY_URL", "the public address of /callbacks/payment", "paycallback checkout reconcile", true},
 	{"IMPREST_DELIVER_URL", "where deliveries are posted: see adapters/webhook", "paycallback checkout reconcile", true},
@@ -54,6 +54,22 @@ func (v variable) reads(program string) bool {
 	return false
 }
 
+// surroundings are what a platform sets, or AWS's own tools read, too.
+const surroundings = `
+Where it runs says the platform, by variables of its own:
+
+  AWS_LAMBDA_RUNTIME_API     on AWS Lambda
+  FUNCTION_TARGET            by Google's Functions Framework; FUNCTION_SIGNATURE_TYPE is http, or cloudevent for events
+  K_SERVICE                  on Cloud Run: the log is as Cloud Logging reads it
+  PORT                       where to serve, without IMPREST_LISTEN
+
+What is on AWS (dynamodb:, IMPREST_QUEUE_URL, …_SECRET) is called as AWS's own tools would:
+
+  AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN
+  AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL_SQS    other servers than the region's
+  PARAMETERS_SECRETS_EXTENSION_HTTP_PORT             of the extension; 2773 if it is empty
+`
+
 // Help returns what a program reads from its environment, a line to a variable.
 func Help(program Program) string {
 	var b strings.Builder
@@ -68,5 +84,6 @@ func Help(program Program) string {
 		}
 		fmt.Fprintf(&b, "%s %-26s %s\n", mark, v.name, v.about)
 	}
+	b.WriteString(surroundings)
 	return b.String()
 }

@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/url"
 	"os"
 	"strings"
 
@@ -52,8 +53,12 @@ func openDynamoDB(ctx context.Context, table string) (journal.Store, func() erro
 	case os.Getenv("AWS_REGION") == "":
 		return nil, nil, core.Invalid("dynamodb", "AWS_REGION must be set: the region of the table")
 	}
+	endpoint := os.Getenv("AWS_ENDPOINT_URL_DYNAMODB")
+	if u, err := url.Parse(endpoint); endpoint != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+		return nil, nil, core.Invalid("dynamodb", "AWS_ENDPOINT_URL_DYNAMODB must be an address such as https://dynamodb.eu-west-1.amazonaws.com")
+	}
 	store, err := dynamostore.New(dynamostore.Config{
-		Table: table, Region: os.Getenv("AWS_REGION"), Endpoint: os.Getenv("AWS_ENDPOINT_URL_DYNAMODB"), Credentials: credentials,
+		Table: table, Region: os.Getenv("AWS_REGION"), Endpoint: endpoint, Credentials: credentials,
 	})
 	if err != nil {
 		return nil, nil, err
@@ -65,14 +70,14 @@ func openDynamoDB(ctx context.Context, table string) (journal.Store, func() erro
 // The URL names the region, and AWS_REGION is that of a queue whose URL does not;
 // AWS_ENDPOINT_URL_SQS names another server, as it does to AWS's own tools. It
 // calls nobody.
-func openSQS(url string) (boot.Enqueue, error) {
+func openSQS(address string) (boot.Enqueue, error) {
 	credentials := dynamostore.Environment(os.Getenv)
 	_, err := credentials.Retrieve(context.Background())
 	if err != nil {
 		return nil, inVariables(err)
 	}
 	queue, err := sqsqueue.New(sqsqueue.Config{
-		URL: url, Region: os.Getenv("AWS_REGION"), Endpoint: os.Getenv("AWS_ENDPOINT_URL_SQS"), Credentials: credentials,
+		URL: address, Region: os.Getenv("AWS_REGION"), Endpoint: os.Getenv("AWS_ENDPOINT_URL_SQS"), Credentials: credentials,
 	})
 	if err != nil {
 		return nil, inVariables(err)
