@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/imprest-go/imprest/core"
@@ -88,6 +89,9 @@ func (s *Store) Close() error {
 	return nil
 }
 
+// Numbers and ids are sent with their type, so that a table of another form is an
+// error of the statement, before it does anything. A body is not: PostgreSQL would
+// write a bytea into a text, as hex digits.
 const columns = "id, version, due, expires, body"
 
 // Put implements [journal.Store].
@@ -104,10 +108,10 @@ func (s *Store) Put(ctx context.Context, r journal.Record) (journal.Record, erro
 	r.Body = append(make([]byte, 0, len(r.Body)), r.Body...)
 	var tag pgconn.CommandTag
 	if r.Version == 0 {
-		tag, err = s.exec(call, "INSERT INTO imprest_records ("+columns+") VALUES ($1, 1, $2, $3, $4) ON CONFLICT (id) DO NOTHING",
+		tag, err = s.exec(call, "INSERT INTO imprest_records ("+columns+") VALUES ($1::text, 1, $2::bigint, $3::bigint, $4) ON CONFLICT (id) DO NOTHING",
 			r.ID, millis(r.Due), millis(r.Expires), r.Body)
 	} else {
-		tag, err = s.exec(call, "UPDATE imprest_records SET version = version + 1, due = $3, expires = $4, body = $5 WHERE id = $1 AND version = $2",
+		tag, err = s.exec(call, "UPDATE imprest_records SET version = version + 1, due = $3::bigint, expires = $4::bigint, body = $5 WHERE id = $1::text AND version = $2::bigint",
 			r.ID, r.Version, millis(r.Due), millis(r.Expires), r.Body)
 	}
 	if err != nil {
@@ -133,7 +137,7 @@ func (s *Store) Get(ctx context.Context, id string) (journal.Record, error) {
 	if err := journal.CheckID(id); err != nil {
 		return journal.Record{}, err
 	}
-	found, err := s.query(ctx, "get", 1, "SELECT "+columns+" FROM imprest_records WHERE id = $1 LIMIT $2", id, 1)
+	found, err := s.query(ctx, "get", 1, "SELECT "+columns+" FROM imprest_records WHERE id = $1::text LIMIT $2", id, 1)
 	if err != nil {
 		return journal.Record{}, err
 	}
@@ -153,7 +157,7 @@ func (s *Store) Delete(ctx context.Context, id string, version int64) error {
 		return err
 	}
 	defer cancel()
-	tag, err := s.exec(call, "DELETE FROM imprest_records WHERE id = $1 AND version = $2", id, version)
+	tag, err := s.exec(call, "DELETE FROM imprest_records WHERE id = $1::text AND version = $2::bigint", id, version)
 	if err != nil {
 		return unwritten(call, "delete", err)
 	}
@@ -168,7 +172,7 @@ func (s *Store) Delete(ctx context.Context, id string, version int64) error {
 
 // Due implements [journal.Store]. It is exact: nothing lags.
 func (s *Store) Due(ctx context.Context, before time.Time, limit int) ([]journal.Record, error) {
-	return s.query(ctx, "due", limit, "SELECT "+columns+" FROM imprest_records WHERE due <= $1 ORDER BY due LIMIT $2", before.UnixMilli(), limit)
+	return s.query(ctx, "due", limit, "SELECT "+columns+" FROM imprest_records WHERE due <= $1::bigint ORDER BY due LIMIT $2", before.UnixMilli(), limit)
 }
 
 // List implements [journal.Store].
@@ -181,7 +185,7 @@ func (s *Store) List(ctx context.Context, prefix, after string, limit int) ([]jo
 	if rest > "~" {
 		after += end
 	}
-	return s.query(ctx, "list", limit, "SELECT "+columns+" FROM imprest_records WHERE id >= $1 AND id < $2 AND id > $3 ORDER BY id LIMIT $4",
+	return s.query(ctx, "list", limit, "SELECT "+columns+" FROM imprest_records WHERE id >= $1::text AND id < $2::text AND id > $3::text ORDER BY id LIMIT $4",
 		beginning, beginning+end, after, limit)
 }
 
@@ -237,6 +241,9 @@ func (s *Store) exec(ctx context.Context, sql string, args ...any) (pgconn.Comma
 
 func scan(row pgx.CollectableRow) (journal.Record, error) {
 	var r journal.Record
+	if row.FieldDescriptions()[4].DataTypeOID != pgtype.ByteaOID {
+		return r, ErrSchema // what is read would not be what was written
+	}
 	var due, expires *int64
 	if err := row.Scan(&r.ID, &r.Version, &due, &expires, &r.Body); err != nil {
 		return journal.Record{}, err
@@ -278,7 +285,10 @@ func withCause(ctx context.Context, err error) error {
 
 // unread is the error of a read that failed. It may be made again.
 func unread(ctx context.Context, op string, err error) error {
-	if noSchema(err) {
+	switch {
+	case errors.Is(err, ErrSchema):
+		return err
+	case noSchema(err):
 		return fmt.Errorf("%w (%s)", ErrSchema, sqlState(err))
 	}
 	return &core.Error{Op: "pgstore." + op, Code: core.CodeUnreached, Safe: true, Err: withCause(ctx, err)}
@@ -306,10 +316,11 @@ func sqlState(err error) string {
 	return ""
 }
 
-// noSchema reports whether a table or a column is not there, or of another type.
+// noSchema reports whether a table or a column is not there, of another type, or
+// one that we do not know of and that wants a value.
 func noSchema(err error) bool {
 	switch sqlState(err) {
-	case "42P01", "42703", "42804", "42P10":
+	case "42P01", "42703", "42804", "42883", "42P10", "23502", "22021", "22P02":
 		return true
 	}
 	return false

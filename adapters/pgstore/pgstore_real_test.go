@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -206,4 +207,37 @@ func TestWithoutPreparedStatements(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []journal.Record{r}, found)
 	require.NoError(t, s.Delete(t.Context(), "p/1", 2))
+}
+
+// A table of the same name and another form is no journal: every call says so, and
+// nothing is left open.
+func TestASchemaOfAnotherForm(t *testing.T) {
+	for name, columns := range map[string]string{
+		"a column too few":   "id text PRIMARY KEY, version bigint NOT NULL, due bigint, body bytea NOT NULL",
+		"a time":             "id text PRIMARY KEY, version bigint NOT NULL, due timestamptz, expires bigint, body bytea NOT NULL",
+		"a text":             "id text PRIMARY KEY, version bigint NOT NULL, due bigint, expires bigint, body text NOT NULL",
+		"a document":         "id text PRIMARY KEY, version bigint NOT NULL, due bigint, expires bigint, body jsonb NOT NULL",
+		"a number":           "id bigint PRIMARY KEY, version bigint NOT NULL, due bigint, expires bigint, body bytea NOT NULL",
+		"ids that are twice": "id text, version bigint NOT NULL, due bigint, expires bigint, body bytea NOT NULL",
+		"a column too many":  "id text PRIMARY KEY, version bigint NOT NULL, due bigint, expires bigint, body bytea NOT NULL, shop text NOT NULL",
+	} {
+		t.Run(name, func(t *testing.T) {
+			schema := "other_" + strings.ReplaceAll(name, " ", "_")
+			postgres(t).exec(t, "public", "CREATE SCHEMA "+schema)
+			postgres(t).exec(t, schema, "CREATE TABLE imprest_records ("+columns+")")
+			s := open(t, postgres(t).url(schema))
+			_, err := s.Put(t.Context(), journal.Record{ID: "p/1", Due: time.UnixMilli(1), Body: []byte("{\xff")})
+			require.ErrorIs(t, err, pgstore.ErrSchema)
+			require.NotErrorIs(t, err, journal.ErrUnknown)
+			_, err = s.Put(t.Context(), journal.Record{ID: "p/1", Version: 1, Due: time.UnixMilli(1), Body: []byte("{}")})
+			assert.NotErrorIs(t, err, journal.ErrUnknown)
+			if name == "a text" {
+				postgres(t).exec(t, schema, "INSERT INTO imprest_records VALUES ('p/2', 1, 1, 1, '{}')")
+				_, err = s.Get(t.Context(), "p/2")
+				assert.ErrorIs(t, err, pgstore.ErrSchema)
+				_, err = s.Due(t.Context(), time.Now(), 1)
+				assert.ErrorIs(t, err, pgstore.ErrSchema)
+			}
+		})
+	}
 }
