@@ -47,7 +47,7 @@ var lattice = []struct{ pkg, imports, reason string }{
 	{"adapters/cloudfunc/internal/conformance", "core adapters/cloudfunc github.com/GoogleCloudPlatform/functions-framework-go/funcframework github.com/GoogleCloudPlatform/functions-framework-go/functions github.com/cloudevents/sdk-go/v2/event", "what Google's conformance client runs: the framework as a source function meets it"},
 	{"adapters/webhook", "core core/purchase", "deliveries over signed HTTP, for whoever runs a function and keeps the goods elsewhere"},
 	{"adapters/sqlitestore", "core core/journal modernc.org/sqlite modernc.org/sqlite/lib", "the one place that links SQLite"},
-	{"adapters/pgstore", "core core/journal github.com/jackc/pgx/v5 github.com/jackc/pgx/v5/pgconn github.com/jackc/pgx/v5/pgxpool", "the one place that links pgx"},
+	{"adapters/pgstore", "core core/journal github.com/jackc/pgx/v5 github.com/jackc/pgx/v5/pgconn github.com/jackc/pgx/v5/pgtype github.com/jackc/pgx/v5/pgxpool", "the one place that links pgx"},
 
 	{"testkit", "core", "the fake makes its own signatures: with core/sign, client and fake could be wrong together"},
 	{"testkit/phone", "core core/vvchat adapters/nethttp testkit rsc.io/qr", "screens over the fake platform; it serves itself, and draws its links"},
