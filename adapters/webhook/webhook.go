@@ -16,7 +16,7 @@
 //
 //	2xx                        granted
 //	410, 422                   not granted, and never will be: the money goes back
-//	cannot connect             not granted: tried again
+//	cannot connect             not granted: tried again; a certificate that does not hold, too
 //	anything else, no answer   nobody knows: the GET is asked
 package webhook
 
@@ -26,6 +26,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -168,6 +169,9 @@ func (d *Deliverer) call(ctx context.Context, op, method, below, id string, body
 	if err != nil {
 		if dial, ok := errors.AsType[*net.OpError](err); ok && dial.Op == "dial" {
 			return 0, nil, &core.Error{Op: op, Code: core.CodeUnreached, Err: errors.New("the merchant's server cannot be reached")}
+		}
+		if _, doubted := errors.AsType[*tls.CertificateVerificationError](err); doubted { // before anything was sent
+			return 0, nil, &core.Error{Op: op, Code: core.CodeUnreached, Err: errors.New("the certificate of the merchant's server does not hold: see that it is in date, of that name, and whole")}
 		}
 		return 0, nil, &core.Error{Op: op, Code: core.CodeUnknown, Safe: method == http.MethodGet, Err: errors.New("the merchant's server did not answer in time, or its answer broke off")}
 	}

@@ -3,6 +3,7 @@ package webhook_test
 import (
 	"encoding/json"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -92,6 +93,22 @@ func TestAnswersThatNeverCome(t *testing.T) {
 	assert.Equal(t, core.CodeUnreached, core.CodeOf(err), "nobody was there: certainly nothing was granted")
 	assert.True(t, core.Retryable(err))
 	assert.NotContains(t, err.Error(), address, "an error does not show the address")
+}
+
+// A server that cannot show who it is was sent nothing.
+func TestACertificateThatIsNotBelieved(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("it was sent") }))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	defer server.Close()
+	d, err := webhook.New(webhook.Config{URL: server.URL + "/d", Key: key})
+	require.NoError(t, err)
+	err = d.Deliver(t.Context(), sold)
+	assert.Equal(t, core.CodeUnreached, core.CodeOf(err), err)
+	assert.True(t, core.Retryable(err))
+	assert.ErrorContains(t, err, "certificate")
+	_, err = d.Delivered(t.Context(), sold)
+	assert.Equal(t, core.CodeUnreached, core.CodeOf(err))
 }
 
 func TestWhetherItWasDelivered(t *testing.T) {

@@ -68,6 +68,7 @@ const (
 func Main(program Program, target Target) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	return run(ctx, program, target, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
 }
 
