@@ -16,7 +16,7 @@ import (
 // Linked returns what this build has linked: everything.
 func Linked() boot.Target {
 	return boot.Target{
-		Stores: map[string]boot.Open{"sqlite": openSQLite, "postgres": openPostgres, "dynamodb": openDynamoDB},
+		Stores: map[string]boot.Open{"sqlite": openSQLite, "postgres": openPostgres, "postgresql": openPostgres, "dynamodb": openDynamoDB},
 		Queue:  openSQS,
 		Hosts:  slices.Concat([]boot.Host{lambda()}, cloudFunctions(), []boot.Host{boot.Server()}),
 	}
@@ -34,7 +34,8 @@ func openSQLite(ctx context.Context, file string) (journal.Store, func() error, 
 	return store, store.Close, nil
 }
 
-// openPostgres opens postgres://USER:PASSWORD@HOST/DATABASE.
+// openPostgres opens postgres://USER:PASSWORD@HOST/DATABASE, or postgresql://… as
+// some name it.
 func openPostgres(_ context.Context, rest string) (journal.Store, func() error, error) {
 	store, err := pgstore.Open(pgstore.Config{URL: core.NewSecret("postgres:" + rest)})
 	if err != nil {

@@ -41,3 +41,17 @@ func TestOpenSQS(t *testing.T) {
 	}
 	assert.NotNil(t, Linked().Queue)
 }
+
+// Both names of the scheme are in use; what is wrong is said without the password.
+func TestPostgresByItsTwoNames(t *testing.T) {
+	for _, kind := range []string{"postgres", "postgresql"} {
+		open := Linked().Stores[kind]
+		require.NotNil(t, open, kind)
+		_, closing, err := open(t.Context(), "//shop:hunter2@127.0.0.1:1/shop")
+		require.NoError(t, err, kind)
+		assert.NoError(t, closing())
+		_, _, err = open(t.Context(), "//shop:hunter2@127.0.0.1:port/shop")
+		require.Error(t, err)
+		assert.NotContains(t, err.Error(), "hunter2")
+	}
+}
