@@ -47,6 +47,10 @@ func files(name string) ([]byte, error) {
 		return []byte("\n"), nil
 	case "bad.json":
 		return []byte(`{"x": {"title": "t", "amount": 1.5}}`), nil
+	case "regrouped.json":
+		return []byte(`{"x": {"title": "tea&amount=1", "amount": 100}}`), nil
+	case "lines.json":
+		return []byte(`{"x": {"title": "tea", "remark": "a\nb", "amount": 100}}`), nil
 	case "free.json":
 		return []byte(`{"x": {"title": "t", "amount": 0}}`), nil
 	}
@@ -81,26 +85,28 @@ func TestBadEnvironments(t *testing.T) {
 		change  map[string]string
 		says    string
 	}{
-		"no app_id":             {boot.Login, map[string]string{"IMPREST_APP_ID": ""}, "IMPREST_APP_ID must be set: the app_id"},
-		"no key":                {boot.Login, map[string]string{"IMPREST_APP_KEY": " "}, "IMPREST_APP_KEY must be set, or IMPREST_APP_KEY_FILE"},
-		"two keys":              {boot.Login, map[string]string{"IMPREST_APP_KEY_FILE": "keys"}, "IMPREST_APP_KEY_FILE and IMPREST_APP_KEY are both set"},
-		"a key file not there":  {boot.Login, map[string]string{"IMPREST_APP_KEY": "", "IMPREST_APP_KEY_FILE": "nope"}, "IMPREST_APP_KEY_FILE names a file that cannot be read"},
-		"an empty key file":     {boot.Login, map[string]string{"IMPREST_APP_KEY": "", "IMPREST_APP_KEY_FILE": "empty"}, "IMPREST_APP_KEY_FILE names a file without a key"},
-		"no journal":            {boot.Login, map[string]string{"IMPREST_JOURNAL": ""}, "IMPREST_JOURNAL must be set"},
-		"no store_no":           {boot.PayCallback, map[string]string{"IMPREST_STORE_NO": ""}, "IMPREST_STORE_NO must be set"},
-		"no cookie keys":        {boot.Login, map[string]string{"IMPREST_COOKIE_KEYS": ""}, "IMPREST_COOKIE_KEYS must be set"},
-		"no offers":             {boot.Checkout, map[string]string{"IMPREST_OFFERS_FILE": ""}, "IMPREST_OFFERS_FILE must be set"},
-		"offers not there":      {boot.Checkout, map[string]string{"IMPREST_OFFERS_FILE": "nope"}, "IMPREST_OFFERS_FILE names a file that cannot be read"},
-		"a price of half a fen": {boot.Checkout, map[string]string{"IMPREST_OFFERS_FILE": "bad.json"}, "IMPREST_OFFERS_FILE must hold"},
-		"an offer for nothing":  {boot.Checkout, map[string]string{"IMPREST_OFFERS_FILE": "free.json"}, "whose amount is not greater than 0"},
-		"a cap of nothing":      {boot.PayCallback, map[string]string{"IMPREST_OUT_OPEN_ID": "o", "IMPREST_PAYOUT_NOTIFY_URL": "https://x.example/p"}, "IMPREST_REFUND_DAILY_CAP must be"},
-		"a cap of half a fen":   {boot.PayCallback, map[string]string{"IMPREST_OUT_OPEN_ID": "o", "IMPREST_PAYOUT_NOTIFY_URL": "https://x.example/p", "IMPREST_REFUND_DAILY_CAP": "1.5"}, "IMPREST_REFUND_DAILY_CAP must be"},
-		"a cap alone":           {boot.PayCallback, map[string]string{"IMPREST_REFUND_DAILY_CAP": "5"}, "without IMPREST_OUT_OPEN_ID"},
-		"refunds untold":        {boot.PayCallback, map[string]string{"IMPREST_OUT_OPEN_ID": "o", "IMPREST_REFUND_DAILY_CAP": "5"}, "IMPREST_PAYOUT_NOTIFY_URL must be given"},
-		"a port":                {boot.Login, map[string]string{"IMPREST_LISTEN": "8080"}, "IMPREST_LISTEN must be HOST:PORT"},
-		"PORT":                  {boot.Login, map[string]string{"PORT": "http"}, "PORT must be a number"},
-		"a level":               {boot.Login, map[string]string{"IMPREST_LOG": "loud"}, "IMPREST_LOG must be"},
-		"a sweep":               {boot.Reconcile, map[string]string{"IMPREST_SWEEP_EVERY": "often"}, "IMPREST_SWEEP_EVERY must be"},
+		"no app_id":               {boot.Login, map[string]string{"IMPREST_APP_ID": ""}, "IMPREST_APP_ID must be set: the app_id"},
+		"no key":                  {boot.Login, map[string]string{"IMPREST_APP_KEY": " "}, "IMPREST_APP_KEY must be set, or IMPREST_APP_KEY_FILE"},
+		"two keys":                {boot.Login, map[string]string{"IMPREST_APP_KEY_FILE": "keys"}, "IMPREST_APP_KEY_FILE and IMPREST_APP_KEY are both set"},
+		"a key file not there":    {boot.Login, map[string]string{"IMPREST_APP_KEY": "", "IMPREST_APP_KEY_FILE": "nope"}, "IMPREST_APP_KEY_FILE names a file that cannot be read"},
+		"an empty key file":       {boot.Login, map[string]string{"IMPREST_APP_KEY": "", "IMPREST_APP_KEY_FILE": "empty"}, "IMPREST_APP_KEY_FILE names a file without a key"},
+		"no journal":              {boot.Login, map[string]string{"IMPREST_JOURNAL": ""}, "IMPREST_JOURNAL must be set"},
+		"no store_no":             {boot.PayCallback, map[string]string{"IMPREST_STORE_NO": ""}, "IMPREST_STORE_NO must be set"},
+		"no cookie keys":          {boot.Login, map[string]string{"IMPREST_COOKIE_KEYS": ""}, "IMPREST_COOKIE_KEYS must be set"},
+		"no offers":               {boot.Checkout, map[string]string{"IMPREST_OFFERS_FILE": ""}, "IMPREST_OFFERS_FILE must be set"},
+		"offers not there":        {boot.Checkout, map[string]string{"IMPREST_OFFERS_FILE": "nope"}, "IMPREST_OFFERS_FILE names a file that cannot be read"},
+		"a price of half a fen":   {boot.Checkout, map[string]string{"IMPREST_OFFERS_FILE": "bad.json"}, "IMPREST_OFFERS_FILE must hold"},
+		"an offer for nothing":    {boot.Checkout, map[string]string{"IMPREST_OFFERS_FILE": "free.json"}, "whose amount is not greater than 0"},
+		"a title that is a field": {boot.Checkout, map[string]string{"IMPREST_OFFERS_FILE": "regrouped.json"}, "IMPREST_OFFERS_FILE has an offer \"x\" whose title or remark"},
+		"a remark of two lines":   {boot.Checkout, map[string]string{"IMPREST_OFFERS_FILE": "lines.json"}, "IMPREST_OFFERS_FILE has an offer \"x\" whose title or remark"},
+		"a cap of nothing":        {boot.PayCallback, map[string]string{"IMPREST_OUT_OPEN_ID": "o", "IMPREST_PAYOUT_NOTIFY_URL": "https://x.example/p"}, "IMPREST_REFUND_DAILY_CAP must be"},
+		"a cap of half a fen":     {boot.PayCallback, map[string]string{"IMPREST_OUT_OPEN_ID": "o", "IMPREST_PAYOUT_NOTIFY_URL": "https://x.example/p", "IMPREST_REFUND_DAILY_CAP": "1.5"}, "IMPREST_REFUND_DAILY_CAP must be"},
+		"a cap alone":             {boot.PayCallback, map[string]string{"IMPREST_REFUND_DAILY_CAP": "5"}, "without IMPREST_OUT_OPEN_ID"},
+		"refunds untold":          {boot.PayCallback, map[string]string{"IMPREST_OUT_OPEN_ID": "o", "IMPREST_REFUND_DAILY_CAP": "5"}, "IMPREST_PAYOUT_NOTIFY_URL must be given"},
+		"a port":                  {boot.Login, map[string]string{"IMPREST_LISTEN": "8080"}, "IMPREST_LISTEN must be HOST:PORT"},
+		"PORT":                    {boot.Login, map[string]string{"PORT": "http"}, "PORT must be a number"},
+		"a level":                 {boot.Login, map[string]string{"IMPREST_LOG": "loud"}, "IMPREST_LOG must be"},
+		"a sweep":                 {boot.Reconcile, map[string]string{"IMPREST_SWEEP_EVERY": "often"}, "IMPREST_SWEEP_EVERY must be"},
 	} {
 		env := environment()
 		for k, v := range tt.change {

@@ -200,6 +200,9 @@ func (l *loader) offers() purchase.Offers {
 		if o.Title == "" || o.Amount <= 0 {
 			l.fail("IMPREST_OFFERS_FILE", fmt.Sprintf("has an offer %.40q without a title, or whose amount is not greater than 0", id))
 		}
+		if !isClear(o.Title) || !isClear(o.Remark) {
+			l.fail("IMPREST_OFFERS_FILE", fmt.Sprintf("has an offer %.40q whose title or remark the platform cannot be sent: no control characters, and no &name=", id))
+		}
 		offers[id] = purchase.Offer{ID: id, Title: o.Title, Remark: o.Remark, Amount: o.Amount, Data: o.Data}
 	}
 	if len(offers) == 0 {

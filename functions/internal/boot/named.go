@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/imprest-go/imprest/core"
+	"github.com/imprest-go/imprest/core/sign"
 )
 
 // names has the variable for each word by which the parts name what is wrong with
@@ -73,6 +74,13 @@ func isID(text string) bool {
 	return len(text) <= 64 && text != "" && !strings.ContainsFunc(text, func(r rune) bool {
 		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '-')
 	})
+}
+
+// isClear reports whether an order may hold text: its signature could not tell
+// "&name=" from another field.
+func isClear(text string) bool {
+	_, err := sign.Data(sign.Fields{{Name: "text", Value: text}}, core.NewSecret("any"))
+	return err == nil
 }
 
 // yes returns a variable that is true or false.

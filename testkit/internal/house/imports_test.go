@@ -56,7 +56,7 @@ var lattice = []struct{ pkg, imports, reason string }{
 	{"testkit/internal/house", "", "tests alone"},
 	{"testkit/internal/requests", "", "tests alone: it sees every adapter, and nobody sees it"},
 
-	{"functions/internal/boot", "core core/callback core/journal core/login core/purchase core/vvchat adapters/nethttp adapters/webhook", "wires a function, and links neither a store nor a platform"},
+	{"functions/internal/boot", "core core/callback core/journal core/login core/purchase core/sign core/vvchat adapters/nethttp adapters/webhook", "wires a function, and links neither a store nor a platform"},
 	{"functions/internal/target", "core core/journal adapters/awslambda adapters/cloudfunc adapters/dynamostore adapters/pgstore adapters/sqlitestore adapters/sqsqueue functions/internal/boot", "what a build links"},
 	{"functions/paycallback", "functions/internal/boot functions/internal/target", "a main"},
 	{"functions/checkout", "functions/internal/boot functions/internal/target", "a main"},
