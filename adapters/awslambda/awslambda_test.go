@@ -140,31 +140,36 @@ func TestPaths(t *testing.T) {
 		event object
 		want  string // "" is 400
 	}{
-		"v2 decoded space":        {event: httpEvent().with(object{"rawPath": "/a b"}), want: "/a%20b"},
-		"v2 decoded ?":            {event: httpEvent().with(object{"rawPath": "/a?b=1"}), want: "/a%3Fb=1"},
-		"v2 decoded #":            {event: httpEvent().with(object{"rawPath": "/a#b"}), want: "/a%23b"},
-		"v2 decoded %25":          {event: httpEvent().with(object{"rawPath": "/a%41"}), want: "/a%2541"},
-		"v2 unicode":              {event: httpEvent().with(object{"rawPath": "/门铃"}), want: "/%E9%97%A8%E9%93%83"},
-		"v2 two slashes":          {event: httpEvent().with(object{"rawPath": "//host/x"}), want: "//host/x"},
-		"v2 bad escape":           {event: httpEvent().with(object{"rawPath": "/bad%zz"})},
-		"v2 no path":              {event: httpEvent().with(object{"rawPath": ""})},
-		"v2 stage":                {event: httpEvent().with(stage("prod")).with(object{"rawPath": "/prod/x"}), want: "/x"},
-		"v2 stage alone":          {event: httpEvent().with(stage("prod")).with(object{"rawPath": "/prod"}), want: "/"},
-		"v2 begins as the stage":  {event: httpEvent().with(stage("prod")).with(object{"rawPath": "/production"}), want: "/production"},
-		"v2 stage kept":           {cfg: awslambda.Config{KeepStage: true}, event: httpEvent().with(stage("prod")).with(object{"rawPath": "/prod/x"}), want: "/prod/x"},
-		"v2 dots":                 {event: httpEvent().with(object{"rawPath": "/a/../b"}), want: "/a/../b"},
-		"v1 as sent":              {event: restEvent().with(object{"path": "/a%2Fb%20c"}), want: "/a%2Fb%20c"},
-		"v1 bad escape":           {event: restEvent().with(object{"path": "/bad%zz"})},
-		"v1 half an escape":       {event: restEvent().with(object{"path": "/bad%4"})},
-		"v1 no slash":             {event: restEvent().with(object{"path": "x"})},
-		"v1 star":                 {event: restEvent().with(object{"path": "*"})},
-		"v1 a query in it":        {event: restEvent().with(object{"path": "/a?b"})},
-		"v1 a control character":  {event: restEvent().with(object{"path": "/a\nb"})},
-		"v1 base path":            {cfg: awslambda.Config{BasePath: "/shop"}, event: restEvent().with(object{"path": "/shop/x"}), want: "/x"},
-		"v1 begins as base path":  {cfg: awslambda.Config{BasePath: "/shop"}, event: restEvent().with(object{"path": "/shopping"}), want: "/shopping"},
-		"v1 stage is not in path": {event: restEvent().with(object{"path": "/prod/x"}), want: "/prod/x"},
-		"ALB as sent":             {event: albEvent().with(object{"path": "/a%2Fb"}), want: "/a%2Fb"},
-		"ALB bad escape":          {event: albEvent().with(object{"path": "/bad%zz"})},
+		"v2 decoded space":              {event: httpEvent().with(object{"rawPath": "/a b"}), want: "/a%20b"},
+		"v2 decoded ?":                  {event: httpEvent().with(object{"rawPath": "/a?b=1"}), want: "/a%3Fb=1"},
+		"v2 decoded #":                  {event: httpEvent().with(object{"rawPath": "/a#b"}), want: "/a%23b"},
+		"v2 decoded %25":                {event: httpEvent().with(object{"rawPath": "/a%41"}), want: "/a%2541"},
+		"v2 unicode":                    {event: httpEvent().with(object{"rawPath": "/门铃"}), want: "/%E9%97%A8%E9%93%83"},
+		"v2 two slashes":                {event: httpEvent().with(object{"rawPath": "//host/x"}), want: "//host/x"},
+		"v2 bad escape":                 {event: httpEvent().with(object{"rawPath": "/bad%zz"})},
+		"v2 no path":                    {event: httpEvent().with(object{"rawPath": ""})},
+		"v2 stage":                      {event: httpEvent().with(stage("prod")).with(object{"rawPath": "/prod/x"}), want: "/x"},
+		"v2 stage alone":                {event: httpEvent().with(stage("prod")).with(object{"rawPath": "/prod"}), want: "/"},
+		"v2 begins as the stage":        {event: httpEvent().with(stage("prod")).with(object{"rawPath": "/production"}), want: "/production"},
+		"v2 stage kept":                 {cfg: awslambda.Config{KeepStage: true}, event: httpEvent().with(stage("prod")).with(object{"rawPath": "/prod/x"}), want: "/prod/x"},
+		"v2 dots":                       {event: httpEvent().with(object{"rawPath": "/a/../b"}), want: "/a/../b"},
+		"v1 as sent":                    {event: restEvent().with(object{"path": "/a%2Fb%20c"}), want: "/a%2Fb%20c"},
+		"v1 bad escape":                 {event: restEvent().with(object{"path": "/bad%zz"})},
+		"v1 half an escape":             {event: restEvent().with(object{"path": "/bad%4"})},
+		"v1 no slash":                   {event: restEvent().with(object{"path": "x"})},
+		"v1 star":                       {event: restEvent().with(object{"path": "*"})},
+		"v1 a query in it":              {event: restEvent().with(object{"path": "/a?b"})},
+		"v1 a control character":        {event: restEvent().with(object{"path": "/a\nb"})},
+		"v1 base path":                  {cfg: awslambda.Config{BasePath: "/shop"}, event: restEvent().with(object{"path": "/shop/x"}), want: "/x"},
+		"v1 begins as base path":        {cfg: awslambda.Config{BasePath: "/shop"}, event: restEvent().with(object{"path": "/shopping"}), want: "/shopping"},
+		"v1 stage is not in path":       {event: restEvent().with(object{"path": "/prod/x"}), want: "/prod/x"},
+		"v1 of an HTTP API, decoded":    {event: restEvent().with(object{"version": "1.0", "path": "/a b?c"}), want: "/a%20b%3Fc"},
+		"v1 of an HTTP API, stage":      {event: restEvent().with(object{"version": "1.0", "path": "/prod/x"}), want: "/x"},
+		"v1 of an HTTP API, kept":       {cfg: awslambda.Config{KeepStage: true}, event: restEvent().with(object{"version": "1.0", "path": "/prod/x"}), want: "/prod/x"},
+		"v1 of an HTTP API, $default":   {event: restEvent().with(object{"version": "1.0", "requestContext": object{"stage": "$default"}}), want: "/callbacks/payment"},
+		"v1 of an HTTP API, bad escape": {event: restEvent().with(object{"version": "1.0", "path": "/bad%zz"})},
+		"ALB as sent":                   {event: albEvent().with(object{"path": "/a%2Fb"}), want: "/a%2Fb"},
+		"ALB bad escape":                {event: albEvent().with(object{"path": "/bad%zz"})},
 	} {
 		r, answer := see(t, tt.cfg, tt.event.bytes(t))
 		if tt.want == "" {
@@ -219,22 +224,40 @@ func TestEventsThatFailTheInvocation(t *testing.T) {
 		return core.Text(200, "success")
 	}))
 	for name, tt := range map[string]struct{ event, says string }{
-		"empty":                {`{}`, "it is empty"},
-		"null":                 {`null`, "none that this package knows"},
-		"a list":               {`[]`, "no JSON object"},
-		"no JSON":              {`{"secret":`, "no JSON object"},
-		"SQS":                  {`{"Records":[{"eventSource":"aws:sqs","messageId":"1","body":"x"}]}`, "set Config.Message"},
-		"SNS":                  {`{"Records":[{"EventSource":"aws:sns","Sns":{}}]}`, "not of SQS"},
-		"S3":                   {`{"Records":[{"eventSource":"aws:s3","messageId":"1"}]}`, "not of SQS"},
-		"a schedule":           {`{"source":"aws.events","detail-type":"Scheduled Event","detail":{}}`, "set Config.Tick"},
-		"another event":        {`{"source":"aws.ec2","detail-type":"x","detail":{}}`, "it has source, detail-type, detail"},
-		"anything":             {`{"a-secret":"x"}`, "it has 1 members, and none"},
-		"of two minds":         {string(restEvent().with(httpEvent()).bytes(t)), "of two minds"},
-		"v1 that says 2.0":     {string(restEvent().with(object{"version": "2.0"}).bytes(t)), "fields of v1 and of v2"},
-		"v1 with a rawPath":    {string(restEvent().with(object{"rawPath": "/"}).bytes(t)), "fields of v1 and of v2"},
-		"v2 that says nothing": {string(httpEvent().with(object{"version": nil}).bytes(t)), "fields of v1 and of v2"},
-		"v2 with v1's headers": {string(httpEvent().with(object{"multiValueHeaders": object{}}).bytes(t)), "fields of v1 and of v2"},
-		"requests and records": {string(restEvent().with(object{"Records": []object{{"eventSource": "aws:sqs", "messageId": "1"}}}).bytes(t)), "of two minds"},
+		"empty":                 {`{}`, "it is empty"},
+		"null":                  {`null`, "none that this package knows"},
+		"a list":                {`[]`, "no JSON object"},
+		"no JSON":               {`{"secret":`, "no JSON object"},
+		"SQS":                   {`{"Records":[{"eventSource":"aws:sqs","messageId":"1","body":"x"}]}`, "set Config.Message"},
+		"SNS":                   {`{"Records":[{"EventSource":"aws:sns","Sns":{}}]}`, "not of SQS"},
+		"S3":                    {`{"Records":[{"eventSource":"aws:s3","messageId":"1"}]}`, "not of SQS"},
+		"Kinesis":               {`{"Records":[{"eventSource":"aws:kinesis","eventID":"1","kinesis":{"data":"c2VjcmV0"}}]}`, "not of SQS"},
+		"DynamoDB":              {`{"Records":[{"eventID":"1","eventSource":"aws:dynamodb","dynamodb":{}}]}`, "not of SQS"},
+		"Kafka":                 {`{"eventSource":"aws:kafka","records":{"t-0":[{"value":"c2VjcmV0"}]}}`, "it has 2 members"},
+		"Firehose":              {`{"invocationId":"1","records":[{"recordId":"1","data":"c2VjcmV0"}]}`, "not of SQS"},
+		"CloudWatch Logs":       {`{"awslogs":{"data":"c2VjcmV0"}}`, "it has 1 members"},
+		"the console's test":    {`{"key1":"value1","key2":"value2","key3":"value3"}`, "it has 3 members"},
+		"a WebSocket":           {`{"requestContext":{"routeKey":"$connect","eventType":"CONNECT","connectionId":"x"},"headers":{},"isBase64Encoded":false}`, "it has requestContext, headers, isBase64Encoded"},
+		"a text":                {`"secret"`, "no JSON object"},
+		"a number":              {`1`, "no JSON object"},
+		"no byte":               {``, "no JSON object"},
+		"no records":            {`{"Records":[]}`, "it has Records"},
+		"SQS and something":     {`{"Records":[{"eventSource":"aws:sqs","messageId":"1"},{"eventSource":"aws:sns"}]}`, "not of SQS"},
+		"a body that is none":   {`{"httpMethod":"POST","path":"/","body":{"secret":1}}`, "it has httpMethod, path, body"},
+		"VPC Lattice":           {`{"version":"2.0","path":"/","method":"POST","headers":{"host":["secret"]},"body":"","requestContext":{"serviceArn":"x"}}`, "it has version, path, requestContext, headers, body"},
+		"an authorizer of v1":   {string(restEvent().with(object{"type": "REQUEST", "methodArn": "arn:aws:execute-api:x"}).bytes(t)), "an authorizer"},
+		"an authorizer of v2":   {string(httpEvent().with(object{"type": "REQUEST", "routeArn": "arn:aws:execute-api:x"}).bytes(t)), "an authorizer"},
+		"an authorizer's token": {`{"type":"TOKEN","methodArn":"arn:aws:execute-api:x","authorizationToken":"secret"}`, "none that this package knows"},
+		"a Scheduler's":         {`{"source":"aws.scheduler","detail-type":"Scheduled Event","detail":"{}"}`, "set Config.Tick"},
+		"a schedule":            {`{"source":"aws.events","detail-type":"Scheduled Event","detail":{}}`, "set Config.Tick"},
+		"another event":         {`{"source":"aws.ec2","detail-type":"x","detail":{}}`, "it has source, detail-type, detail"},
+		"anything":              {`{"a-secret":"x"}`, "it has 1 members, and none"},
+		"of two minds":          {string(restEvent().with(httpEvent()).bytes(t)), "of two minds"},
+		"v1 that says 2.0":      {string(restEvent().with(object{"version": "2.0"}).bytes(t)), "fields of v1 and of v2"},
+		"v1 with a rawPath":     {string(restEvent().with(object{"rawPath": "/"}).bytes(t)), "fields of v1 and of v2"},
+		"v2 that says nothing":  {string(httpEvent().with(object{"version": nil}).bytes(t)), "fields of v1 and of v2"},
+		"v2 with v1's headers":  {string(httpEvent().with(object{"multiValueHeaders": object{}}).bytes(t)), "fields of v1 and of v2"},
+		"requests and records":  {string(restEvent().with(object{"Records": []object{{"eventSource": "aws:sqs", "messageId": "1"}}}).bytes(t)), "of two minds"},
 	} {
 		out, err := h.Invoke(t.Context(), []byte(tt.event))
 		assert.Nil(t, out, name)
@@ -245,6 +268,39 @@ func TestEventsThatFailTheInvocation(t *testing.T) {
 	require.NoError(t, err)
 	_, err = onlyTicks.Invoke(t.Context(), httpEvent().bytes(t))
 	assert.ErrorContains(t, err, "set Config.HTTP")
+}
+
+// What the console's "Test" of a method sends, and people who write events by hand.
+func TestEventsWithNulls(t *testing.T) {
+	for name, event := range map[string]object{
+		"v1":             restEvent(),
+		"v1 of HTTP API": restEvent().with(object{"version": "1.0"}),
+		"v2":             httpEvent(),
+		"URL":            urlEvent(),
+		"ALB":            albEvent(),
+		"ALB multi":      albMultiEvent(),
+	} {
+		text := event.bytes(t)
+		var all map[string]json.RawMessage
+		require.NoError(t, json.Unmarshal(text, &all))
+		for _, member := range []string{"headers", "multiValueHeaders", "queryStringParameters", "multiValueQueryStringParameters", "body", "isBase64Encoded", "cookies"} {
+			all[member] = json.RawMessage("null")
+		}
+		text, err := json.Marshal(all)
+		require.NoError(t, err)
+		r, answer := see(t, awslambda.Config{}, text)
+		require.NotNil(t, r, name)
+		assert.Equal(t, "/callbacks/payment", r.Path, name)
+		assert.Empty(t, r.Body, name)
+		assert.Empty(t, r.Header, name)
+		assert.EqualValues(t, 200, answer["statusCode"], name)
+	}
+	r, _ := see(t, awslambda.Config{}, []byte(`{"httpMethod":"POST","path":"/x","headers":{"A":"1"},"multiValueHeaders":{},"queryStringParameters":{"q":"1"},"multiValueQueryStringParameters":{},"requestContext":null,"body":"b"}`))
+	require.NotNil(t, r)
+	assert.Equal(t, []any{"1", "q=1", "b", ""}, []any{r.Header.Get("A"), r.RawQuery, string(r.Body), r.RemoteAddr})
+	r, _ = see(t, awslambda.Config{}, []byte(`{"httpMethod":"GET","path":"/x","requestContext":{"stage":"test-invoke-stage","identity":{"sourceIp":"test-invoke-source-ip"}}}`))
+	require.NotNil(t, r)
+	assert.Equal(t, []string{"/x", ""}, []string{r.Path, r.RemoteAddr})
 }
 
 func TestAnswers(t *testing.T) {
@@ -346,10 +402,12 @@ func TestSchedules(t *testing.T) {
 	event := []byte(`{"version":"0","source":"aws.events","detail-type":"Scheduled Event","detail":{}}`)
 	_, err = h.Invoke(t.Context(), event)
 	require.NoError(t, err)
+	_, err = h.Invoke(t.Context(), []byte(`{"version":"0","source":"aws.scheduler","detail-type":"Scheduled Event","detail":"{}"}`))
+	require.NoError(t, err, "of EventBridge Scheduler")
 	fail = errors.New("the sweep failed")
 	_, err = h.Invoke(t.Context(), event)
 	require.ErrorIs(t, err, fail)
-	assert.Equal(t, 2, ticks)
+	assert.Equal(t, 3, ticks)
 }
 
 // The context ends before the invocation does, so that an answer still leaves.

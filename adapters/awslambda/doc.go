@@ -1,6 +1,6 @@
 // Package awslambda runs core handlers on AWS Lambda, behind whatever brings the
 // request: API Gateway (REST and HTTP APIs), a function URL, an Application Load
-// Balancer; and takes SQS batches and EventBridge schedules.
+// Balancer; and takes SQS batches and schedules, of EventBridge or its Scheduler.
 //
 // # Where to start
 //
@@ -28,12 +28,14 @@
 //	REST API (v1)          as sent                    made again of decoded values, keys sorted
 //	HTTP API (v2)          escaped again: "%2F" is    as sent
 //	                       "/" by then
+//	HTTP API, format 1.0   as of v2                   as of v1
 //	function URL           as sent                    as sent
 //	ALB                    as sent                    as sent, keys sorted
 //
 // A request that no HTTP server would take (a path or a header that cannot be,
 // base64 that is none) is answered with 400 and one that is too large with 413; a
-// panic, or no answer, is 500. An event that is no HTTP request is never answered
+// panic, no answer, or one that is too large to leave (6 MiB of JSON, 1 MiB by a
+// load balancer), is 500. An event that is no HTTP request is never answered
 // as one: a batch of messages without a Message to take it fails the invocation,
 // so that its messages stay in the queue; so does an event that nobody knows.
 package awslambda

@@ -13,6 +13,7 @@ type kind string
 const (
 	restAPI     kind = "a request of a REST API (v1)"
 	httpAPI     kind = "a request of an HTTP API (v2)"
+	httpAPI1    kind = "a request of an HTTP API in payload format 1.0"
 	functionURL kind = "a request of a function URL"
 	alb         kind = "a request of a load balancer"
 	sqsBatch    kind = "a batch of SQS messages"
@@ -57,6 +58,10 @@ type event struct {
 
 	Source     string `json:"source"`
 	DetailType string `json:"detail-type"`
+
+	// MethodARN and RouteARN are what an authorizer is asked about.
+	MethodARN string `json:"methodArn"`
+	RouteARN  string `json:"routeArn"`
 }
 
 // readEvent reads an event, and finds out what it is by what only its kind has.
@@ -64,17 +69,20 @@ func readEvent(payload []byte) (*event, error) {
 	e := new(event)
 	if err := json.Unmarshal(payload, e); err != nil {
 		// The error of encoding/json could quote what is in the event.
-		return nil, errors.New("awslambda: the event is no JSON object of the kinds that this package knows")
+		return nil, fmt.Errorf("awslambda: the event is none that this package knows, or its members have other types: %s", shapeOf(payload))
 	}
 	v2 := e.RequestContext.HTTP != nil && e.RequestContext.HTTP.Method != ""
 	v1 := e.HTTPMethod != ""
 	batch := len(e.Records) > 0
-	timed := e.Source == "aws.events" && e.DetailType == "Scheduled Event"
+	// A rule of EventBridge, or a schedule of EventBridge Scheduler.
+	timed := (e.Source == "aws.events" || e.Source == "aws.scheduler") && e.DetailType == "Scheduled Event"
 	switch n := count(v1, v2, batch, timed); {
 	case n == 0:
 		return nil, fmt.Errorf("awslambda: the event is none that this package knows: %s", shapeOf(payload))
 	case n > 1:
 		return nil, fmt.Errorf("awslambda: the event is of two minds, so nobody can tell what it asks: %s", shapeOf(payload))
+	case (v1 || v2) && (e.MethodARN != "" || e.RouteARN != ""):
+		return nil, errors.New("awslambda: the event asks an authorizer, and a handler of requests is none: take it off the API's authorizers")
 	case v2 && e.Version != "2.0", v2 && (e.MultiValueHeaders != nil || e.Path != ""):
 		return nil, fmt.Errorf("awslambda: the event has fields of v1 and of v2: %s", shapeOf(payload))
 	case v2 && strings.Contains(e.RequestContext.DomainName, ".lambda-url."):
@@ -83,8 +91,10 @@ func readEvent(payload []byte) (*event, error) {
 		e.kind = httpAPI
 	case v1 && (e.RawPath != "" || e.Version == "2.0"):
 		return nil, fmt.Errorf("awslambda: the event has fields of v1 and of v2: %s", shapeOf(payload))
-	case v1 && len(e.RequestContext.ELB) > 0:
+	case v1 && len(e.RequestContext.ELB) > 0 && string(e.RequestContext.ELB) != "null":
 		e.kind = alb
+	case v1 && e.Version == "1.0": // a REST API tells no version
+		e.kind = httpAPI1
 	case v1:
 		e.kind = restAPI
 	case timed:

@@ -67,13 +67,14 @@ func (h *Handler) request(e *event) (_ *core.Request, status int) {
 func (h *Handler) path(e *event) (string, bool) {
 	path := e.Path
 	switch e.kind {
-	case httpAPI:
+	case httpAPI, httpAPI1:
 		// Percent-encoding was taken off. What is left of it is text, unless it
 		// was never any: then nobody could take it off.
-		if !isEscaped(e.RawPath) {
+		decoded := cmp.Or(e.RawPath, e.Path) // format 1.0 has it in Path
+		if !isEscaped(decoded) {
 			return "", false
 		}
-		path = (&url.URL{Path: e.RawPath}).EscapedPath()
+		path = (&url.URL{Path: decoded}).EscapedPath()
 		if stage := e.RequestContext.Stage; !h.cfg.KeepStage && stage != "" && stage != "$default" {
 			path = without(path, "/"+stage)
 		}
@@ -146,13 +147,13 @@ func (e *event) query() string {
 		return e.RawQueryString
 	}
 	all := e.MultiValueQuery
-	if all == nil {
+	if len(all) == 0 {
 		all = map[string][]string{}
 		for name, value := range e.Query {
 			all[name] = []string{value}
 		}
 	}
-	if e.kind == restAPI {
+	if e.kind == restAPI || e.kind == httpAPI1 {
 		return url.Values(all).Encode() // names and values come decoded
 	}
 	var query strings.Builder
@@ -188,7 +189,7 @@ func (e *event) header() (core.Header, bool) {
 		header = append(header, core.HeaderField{Name: textproto.CanonicalMIMEHeaderKey(name), Value: value})
 		return true
 	}
-	if e.MultiValueHeaders != nil {
+	if len(e.MultiValueHeaders) > 0 {
 		for name, values := range e.MultiValueHeaders {
 			for _, value := range values {
 				if !add(name, value) {
