@@ -1,6 +1,7 @@
 package awslambda
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/base64"
 	"encoding/json"
@@ -30,6 +31,32 @@ type answerV1 struct {
 	MultiValueHeaders map[string][]string `json:"multiValueHeaders,omitempty"`
 	Body              string              `json:"body"`
 	IsBase64Encoded   bool                `json:"isBase64Encoded"`
+}
+
+// What Lambda takes of an answer, and a load balancer: 6 MiB and 1 MiB of JSON.
+// aws-lambda-go ends the process when an answer is refused.
+const (
+	answerLimit    = 6 << 20
+	answerLimitALB = 1 << 20
+)
+
+func (e *event) answerLimit() int {
+	if e.kind == alb {
+		return answerLimitALB
+	}
+	return answerLimit
+}
+
+// encode is json.Marshal without the escapes for HTML, which make five bytes more
+// of one.
+func encode(answer any) ([]byte, error) {
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(answer); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(text.Bytes(), []byte("\n")), nil
 }
 
 // writeAnswer writes an answer in the form that the sender of an event takes.
@@ -62,12 +89,12 @@ func writeAnswer(e *event, resp *core.Response) ([]byte, error) {
 			}
 			join(answer.Headers, line.Name, line.Value)
 		}
-		return json.Marshal(answer)
+		return encode(answer)
 	case alb:
 		answer := answerV1{StatusCode: status, StatusDescription: strconv.Itoa(status) + " " + cmp.Or(http.StatusText(status), "Unknown"), Body: body, IsBase64Encoded: encoded}
 		if e.MultiValueHeaders != nil {
 			answer.MultiValueHeaders = repeated(lines)
-			return json.Marshal(answer)
+			return encode(answer)
 		}
 		answer.Headers = map[string]string{}
 		cookies := 0
@@ -81,9 +108,9 @@ func writeAnswer(e *event, resp *core.Response) ([]byte, error) {
 			}
 			join(answer.Headers, line.Name, line.Value)
 		}
-		return json.Marshal(answer)
+		return encode(answer)
 	}
-	return json.Marshal(answerV1{StatusCode: status, MultiValueHeaders: repeated(lines), Body: body, IsBase64Encoded: encoded})
+	return encode(answerV1{StatusCode: status, MultiValueHeaders: repeated(lines), Body: body, IsBase64Encoded: encoded})
 }
 
 // sendable returns the header lines that HTTP can carry, with their names in one

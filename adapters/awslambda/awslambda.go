@@ -25,7 +25,8 @@ type Config struct {
 	// those behind it too. Switch ReportBatchItemFailures on in the event
 	// source mapping: without it Lambda takes the whole batch as done.
 	Message func(ctx context.Context, body []byte) error
-	// Tick is run by an EventBridge schedule. Its error fails the invocation.
+	// Tick is run by a schedule of EventBridge or of its Scheduler, whose
+	// payload must be the one that it has by default. Its error fails the invocation.
 	Tick func(ctx context.Context) error
 
 	// MaxBody is how many bytes of a body are taken; a larger one is 413. 0 is
@@ -34,7 +35,8 @@ type Config struct {
 	// Margin is how long before the end of the invocation the context of HTTP,
 	// Message and Tick ends, so that an answer still leaves. 0 is half a
 	// second, and never more than a fifth of the time that is left. A handler
-	// that is not back by half of it is answered for with 503.
+	// that is not back by half of it is answered for with 503; a message or a
+	// Tick has failed then.
 	Margin time.Duration
 	// BasePath is what a custom domain's base path mapping puts in front of
 	// every path, such as "/shop": it is taken off where it is there.
@@ -106,50 +108,69 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	if h.cfg.HTTP == nil {
 		return nil, fmt.Errorf("awslambda: the event is %s, and this function answers no requests: set Config.HTTP, or take the trigger away", e.kind)
 	}
-	return writeAnswer(e, h.answer(ctx, e))
+	out, err := writeAnswer(e, h.answer(ctx, e))
+	if limit := e.answerLimit(); err == nil && len(out) > limit {
+		h.cfg.Logger.ErrorContext(ctx, "an answer is too large for its sender", "bytes", len(out), "limit", limit)
+		out, err = writeAnswer(e, failed())
+	}
+	return out, err
 }
+
+// longest is how long an invocation may take, at most.
+const longest = 15 * time.Minute
 
 // within bounds ctx so that an answer still leaves.
 func (h *Handler) within(ctx context.Context) (context.Context, context.CancelFunc) {
-	deadline, ok := ctx.Deadline()
+	end, ok := ctx.Deadline()
 	if !ok {
 		return ctx, func() {}
 	}
-	ctx = context.WithValue(ctx, invocationEnd{}, deadline)
-	return context.WithDeadline(ctx, deadline.Add(-min(h.cfg.Margin, time.Until(deadline)/5)))
+	if time.Until(end) < -longest {
+		// An emulator that counts the time from its own start told an end that
+		// was over in 1970. No event comes that late.
+		ctx, end = context.WithoutCancel(ctx), time.Now().Add(longest)
+	}
+	ctx = context.WithValue(ctx, invocationEnd{}, end)
+	return context.WithDeadline(ctx, end.Add(-min(h.cfg.Margin, time.Until(end)/5)))
 }
 
 // invocationEnd is the key of the time at which the invocation ends.
 type invocationEnd struct{}
 
-// answer has the handler answer a request.
-func (h *Handler) answer(ctx context.Context, e *event) (resp *core.Response) {
+// answer has the handler answer a request, and answers in its place when it is
+// late.
+func (h *Handler) answer(ctx context.Context, e *event) *core.Response {
 	r, status := h.request(e)
 	if status != 0 {
 		return core.Refuse(status)
 	}
-	return h.inTime(ctx, r)
+	resp, ok := inTime(ctx, func() *core.Response { return h.handle(ctx, r) })
+	if !ok {
+		h.cfg.Logger.ErrorContext(ctx, "a handler did not heed the end of its context", "method", r.Method)
+		return core.TryLater()
+	}
+	return resp
 }
 
-// inTime has the handler answer r, and answers in its place when it does not
-// heed the end of its context: half of the margin is for that. The handler goes
-// on until Lambda freezes the process, and with the next invocation.
-func (h *Handler) inTime(ctx context.Context, r *core.Request) *core.Response {
+// inTime returns what run returns, or false when it does not heed the end of
+// ctx: half of the margin is for that. It goes on then until Lambda freezes the
+// process, and with the next invocation.
+func inTime[T any](ctx context.Context, run func() T) (T, bool) {
 	end, ok := ctx.Value(invocationEnd{}).(time.Time)
 	if !ok {
-		return h.handle(ctx, r)
+		return run(), true
 	}
 	deadline, _ := ctx.Deadline()
 	late := time.NewTimer(time.Until(deadline.Add(end.Sub(deadline) / 2)))
 	defer late.Stop()
-	answered := make(chan *core.Response, 1)
-	go func() { answered <- h.handle(ctx, r) }()
+	done := make(chan T, 1)
+	go func() { done <- run() }()
 	select {
-	case resp := <-answered:
-		return resp
+	case result := <-done:
+		return result, true
 	case <-late.C:
-		h.cfg.Logger.ErrorContext(ctx, "a handler did not heed the end of its context", "method", r.Method)
-		return core.TryLater()
+		var none T
+		return none, false
 	}
 }
 
@@ -171,7 +192,7 @@ func (h *Handler) handle(ctx context.Context, r *core.Request) (resp *core.Respo
 // failed is the answer to what is a fault of our own.
 func failed() *core.Response { return core.Text(500, core.TryLaterText) }
 
-func (h *Handler) tick(ctx context.Context) (_ []byte, err error) {
+func (h *Handler) tick(ctx context.Context) ([]byte, error) {
 	if h.cfg.Tick == nil {
 		return nil, errors.New("awslambda: the event is a schedule, and this function has none: set Config.Tick, or take the rule away")
 	}
@@ -181,13 +202,19 @@ func (h *Handler) tick(ctx context.Context) (_ []byte, err error) {
 	return []byte("null"), nil
 }
 
-// guard makes an error of a panic.
-func (h *Handler) guard(ctx context.Context, what string, run func() error) (err error) {
-	defer func() {
-		if cause := recover(); cause != nil {
-			h.cfg.Logger.ErrorContext(ctx, what+" panicked", "panic", fmt.Sprint(cause), "stack", string(debug.Stack()))
-			err = errors.New("awslambda: " + what + " panicked: see the log")
-		}
-	}()
-	return run()
+// guard makes an error of a panic, and of what does not heed the end of ctx.
+func (h *Handler) guard(ctx context.Context, what string, run func() error) error {
+	err, ok := inTime(ctx, func() (err error) {
+		defer func() {
+			if cause := recover(); cause != nil {
+				h.cfg.Logger.ErrorContext(ctx, what+" panicked", "panic", fmt.Sprint(cause), "stack", string(debug.Stack()))
+				err = errors.New("awslambda: " + what + " panicked: see the log")
+			}
+		}()
+		return run()
+	})
+	if !ok {
+		return errors.New("awslambda: " + what + " did not heed the end of its context, and goes on")
+	}
+	return err
 }
