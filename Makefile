@@ -32,6 +32,10 @@ parts: ## install what the tests with real parts need, where it is missing
 	  $$as_root apt-get update -q && $$as_root apt-get install -q -y --no-install-recommends $$missing; fi
 	@cd testkit/internal/dynalite && test node_modules -nt package-lock.json || { echo "installing dynalite"; npm ci --no-audit --no-fund --ignore-scripts && touch node_modules; }
 
+.PHONY: soak
+soak: parts ## some minutes of a fleet whose processes are killed, on PostgreSQL and on dynalite; the end must be exact
+	$(GO) run ./testkit/internal/fleet/soak
+
 .PHONY: fuzz
 fuzz: ## fuzz every target for a while (FUZZTIME=30s)
 	@for target in $$(grep -rlE '^func Fuzz' --include='*_test.go' core adapters testkit | xargs -n1 dirname | sort -u); do \

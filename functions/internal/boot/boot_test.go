@@ -107,6 +107,8 @@ func TestBadEnvironments(t *testing.T) {
 		"PORT":                    {boot.Login, map[string]string{"PORT": "http"}, "PORT must be a number"},
 		"a level":                 {boot.Login, map[string]string{"IMPREST_LOG": "loud"}, "IMPREST_LOG must be"},
 		"a sweep":                 {boot.Reconcile, map[string]string{"IMPREST_SWEEP_EVERY": "often"}, "IMPREST_SWEEP_EVERY must be"},
+		"a lease":                 {boot.PayCallback, map[string]string{"IMPREST_LEASE": "100ms"}, "IMPREST_LEASE must be"},
+		"in flight":               {boot.Checkout, map[string]string{"IMPREST_IN_FLIGHT": "-1m"}, "IMPREST_IN_FLIGHT must be"},
 	} {
 		env := environment()
 		for k, v := range tt.change {

@@ -119,6 +119,7 @@ func (b *builder) service() (*purchase.Service, error) {
 	}
 	cfg := purchase.Config{
 		Store: b.store, Platform: b.client, Catalog: b.cfg.Offers, Deliverer: deliverer, NotifyURL: b.cfg.NotifyURL, Enqueue: b.enqueue, Logger: b.logger,
+		Lease: b.cfg.Lease, InFlight: b.cfg.InFlight,
 	}
 	if b.cfg.OutOpenID != "" {
 		cfg.Refunds = &purchase.Refunds{Payer: b.client, OutOpenID: b.cfg.OutOpenID, NotifyURL: b.cfg.PayoutNotifyURL, DailyCap: b.cfg.RefundDailyCap}

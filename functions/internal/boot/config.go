@@ -54,6 +54,10 @@ type Config struct {
 	CookieKeys  []core.Secret
 	RedirectURI string
 
+	// Lease and InFlight are purchase.Config's; 0 is its default.
+	Lease    time.Duration
+	InFlight time.Duration
+
 	// Secrets are the keys that are kept in AWS Secrets Manager: the name of the
 	// variable in whose place they are, and the secret's. They are read with the
 	// first event.
@@ -77,7 +81,8 @@ func Load(program Program, getenv func(string) string, readFile func(string) ([]
 		DeliverURL: l.text("IMPREST_DELIVER_URL"), DeliverKey: core.NewSecret(l.text("IMPREST_DELIVER_KEY")), Offers: l.offers(),
 		QueueURL: l.text("IMPREST_QUEUE_URL"), OutOpenID: l.text("IMPREST_OUT_OPEN_ID"), PayoutNotifyURL: l.address("IMPREST_PAYOUT_NOTIFY_URL"),
 		CookieKeys: core.Secrets(list(l.text("IMPREST_COOKIE_KEYS"))...), RedirectURI: l.text("IMPREST_REDIRECT_URI"),
-		AllowWeakKey: l.yes("IMPREST_ALLOW_WEAK_KEY"), Listen: l.listen(), SweepEvery: l.sweepEvery(), LogLevel: l.logLevel(),
+		AllowWeakKey: l.yes("IMPREST_ALLOW_WEAK_KEY"), Listen: l.listen(),
+		Lease: l.seconds("IMPREST_LEASE", 0), InFlight: l.seconds("IMPREST_IN_FLIGHT", 0), SweepEvery: l.seconds("IMPREST_SWEEP_EVERY", time.Minute), LogLevel: l.logLevel(),
 	}
 	cfg.Secrets = l.secrets
 	if cfg.OutOpenID != "" && !isID(cfg.OutOpenID) {
@@ -226,16 +231,18 @@ func (l *loader) refundCap(outOpenID string) core.Fen {
 	return core.Fen(fen)
 }
 
-func (l *loader) sweepEvery() time.Duration {
-	text := l.text("IMPREST_SWEEP_EVERY")
+// seconds returns a variable that is a time of a second or more, or what it is if
+// it is empty.
+func (l *loader) seconds(name string, empty time.Duration) time.Duration {
+	text := l.text(name)
 	if text == "" {
-		return time.Minute
+		return empty
 	}
-	every, err := time.ParseDuration(text)
-	if err != nil || every < time.Second {
-		l.fail("IMPREST_SWEEP_EVERY", "must be a time such as 1m, a second at least")
+	told, err := time.ParseDuration(text)
+	if err != nil || told < time.Second {
+		l.fail(name, "must be a time such as 1m, a second at least")
 	}
-	return every
+	return told
 }
 
 func (l *loader) listen() string {

@@ -36,6 +36,8 @@ var variables = []variable{
 	{"IMPREST_COOKIE_KEYS", "what signs sessions: 32 characters or more each, comma-separated, the newest first", "checkout login", true},
 	{"IMPREST_COOKIE_KEYS_SECRET", "the same for IMPREST_COOKIE_KEYS", "checkout login", false},
 	{"IMPREST_REDIRECT_URI", "the public address of /login/return, as registered", "checkout login", true},
+	{"IMPREST_LEASE", "how long one step of a purchase may take, such as a delivery, before another process takes it up: 1m if it is empty", "paycallback checkout reconcile", false},
+	{"IMPREST_IN_FLIGHT", "how long a delivery, or a call to the platform, may still take effect when its caller has given up or died; only then its outcome is asked about: 1m if it is empty", "paycallback checkout reconcile", false},
 	{"IMPREST_SWEEP_EVERY", "how often what is due is done, where no schedule calls: 1m if it is empty", "reconcile", false},
 	{"IMPREST_LISTEN", "HOST:PORT to serve on, where nobody else brings the requests; :8080, or PORT, if it is empty", "", false},
 	{"IMPREST_LOG", "debug, info, warn or error; info if it is empty", "", false},
