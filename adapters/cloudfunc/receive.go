@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -22,9 +21,10 @@ const maxEvent = 16 << 20
 
 // Receive returns a CloudEvent function, such as one of [Events], as an HTTP
 // function, to be registered with functions.HTTP. It takes CloudEvents in their
-// binary and structured form, and what a Pub/Sub push subscription sends. Each is
-// answered with 204, or with 500 if fn fails; what is no event is 400, one of more
-// than 16 MiB is 413.
+// binary and structured form, what a Pub/Sub push subscription sends, and the
+// events of functions of the first generation, made CloudEvents as the framework
+// makes them. Each is answered with 204, or with 500 if fn fails; what is no event
+// is 400, one of more than 16 MiB is 413.
 //
 // Use it wherever an instance takes more than one event at a time. The framework
 // has CloudEvents received by an SDK that hands them from one goroutine to another
@@ -64,9 +64,10 @@ func readEvent(ctx context.Context, r *core.Request) (event.Event, error) {
 }
 
 // pushed makes an event of what a push subscription sends, which has the same
-// data and nothing around it.
+// data and nothing around it, or of one of the first generation.
 func pushed(body []byte) (event.Event, error) {
 	var told struct {
+		background
 		Message *struct {
 			MessageID string `json:"messageId"`
 		} `json:"message"`
@@ -75,15 +76,15 @@ func pushed(body []byte) (event.Event, error) {
 	if err := json.Unmarshal(body, &told); err != nil {
 		return event.Event{}, err
 	}
-	if told.Message == nil || told.Message.MessageID == "" || told.Subscription == "" {
-		return event.Event{}, errors.New("neither a CloudEvent nor a Pub/Sub message")
+	if told.Message == nil {
+		return converted(told.background)
+	}
+	if told.Message.MessageID == "" || told.Subscription == "" {
+		return event.Event{}, errNoEvent
 	}
 	e := event.New()
 	e.SetID(told.Message.MessageID)
 	e.SetType(MessagePublished)
 	e.SetSource("//pubsub.googleapis.com/" + told.Subscription)
-	if err := e.SetData("application/json", body); err != nil {
-		return event.Event{}, err
-	}
-	return e, e.Validate()
+	return withJSON(e, body)
 }

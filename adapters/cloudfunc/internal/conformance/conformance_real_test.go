@@ -72,7 +72,13 @@ func TestHTTP(t *testing.T) {
 // What the client sends of CloudEvents, and what it expects of the events that
 // came before them.
 func TestCloudEvents(t *testing.T) {
-	url, file := start(t, "cloudevent")
+	for target, done := range map[string]int{"cloudevent": http.StatusOK, "receive": http.StatusNoContent} {
+		t.Run(target, func(t *testing.T) { testCloudEvents(t, target, done) })
+	}
+}
+
+func testCloudEvents(t *testing.T, target string, done int) {
+	url, file := start(t, target)
 	p, err := cloudevents.NewHTTP()
 	require.NoError(t, err)
 	client, err := cloudevents.NewClient(p)
@@ -101,7 +107,7 @@ func TestCloudEvents(t *testing.T) {
 	  "data":{"@type":"type.googleapis.com/google.pubsub.v1.PubsubMessage","attributes":{"a":"b"},"data":"AQIDBA=="}}`))
 	require.NoError(t, err)
 	_ = resp.Body.Close()
-	require.Equal(t, 200, resp.StatusCode)
+	require.Equal(t, done, resp.StatusCode)
 	expect(`{"specversion":"1.0","type":"google.cloud.pubsub.topic.v1.messagePublished","source":"//pubsub.googleapis.com/projects/p/topics/t","id":"4","time":"2026-01-02T03:04:05.678Z","datacontenttype":"application/json",
 	  "data":{"message":{"@type":"type.googleapis.com/google.pubsub.v1.PubsubMessage","messageId":"4","publishTime":"2026-01-02T03:04:05.678Z","attributes":{"a":"b"},"data":"AQIDBA=="}}}`)
 }

@@ -4,6 +4,7 @@
 //
 //	FUNCTION_TARGET=http       client -buildpacks=false -type=http       -start-delay=20 -cmd="go run ./adapters/cloudfunc/internal/conformance"
 //	FUNCTION_TARGET=cloudevent client -buildpacks=false -type=cloudevent -start-delay=20 -cmd="go run ./adapters/cloudfunc/internal/conformance"
+//	FUNCTION_TARGET=receive    client -buildpacks=false -type=cloudevent -start-delay=20 -cmd="go run ./adapters/cloudfunc/internal/conformance"
 //	FUNCTION_TARGET=concurrent client -buildpacks=false -type=http       -start-delay=20 -validate-concurrency=true -cmd="go run ./adapters/cloudfunc/internal/conformance"
 //
 // It listens on loopback alone, on PORT or 8080.
@@ -30,6 +31,7 @@ const output = "function_output.json"
 func init() {
 	functions.HTTP("http", cloudfunc.HTTP(core.HandlerFunc(keep)))
 	functions.CloudEvent("cloudevent", cloudfunc.Events(cloudfunc.EventConfig{Event: keepEvent}))
+	functions.HTTP("receive", cloudfunc.Receive(cloudfunc.Events(cloudfunc.EventConfig{Event: keepEvent})))
 	functions.HTTP("concurrent", cloudfunc.HTTP(core.HandlerFunc(wait)))
 }
 
