@@ -78,7 +78,7 @@ func readEvent(payload []byte) (*event, error) {
 	timed := (e.Source == "aws.events" || e.Source == "aws.scheduler") && e.DetailType == "Scheduled Event"
 	switch n := count(v1, v2, batch, timed); {
 	case n == 0:
-		return nil, fmt.Errorf("awslambda: the event is none that this package knows: %s", shapeOf(payload))
+		return nil, fmt.Errorf("awslambda: the event%s is none that this package knows: %s", named(" of ", e.Source), shapeOf(payload))
 	case n > 1:
 		return nil, fmt.Errorf("awslambda: the event is of two minds, so nobody can tell what it asks: %s", shapeOf(payload))
 	case (v1 || v2) && (e.MethodARN != "" || e.RouteARN != ""):
@@ -102,7 +102,7 @@ func readEvent(payload []byte) (*event, error) {
 	default:
 		for _, r := range e.Records {
 			if r.EventSource != "aws:sqs" || r.MessageID == "" {
-				return nil, fmt.Errorf("awslambda: the event has records, and not of SQS: %s", shapeOf(payload))
+				return nil, fmt.Errorf("awslambda: the event has records%s, and not of SQS: %s", named(" of ", r.EventSource), shapeOf(payload))
 			}
 		}
 		e.kind = sqsBatch
@@ -119,6 +119,15 @@ func count(facts ...bool) (n int) {
 	return n
 }
 
+// named returns what an event says of its source, if that is a name that AWS
+// gives (aws:s3, aws.ec2), and nothing that is anybody's word.
+func named(before, source string) string {
+	if len(source) < 5 || len(source) > 40 || source[:4] != "aws:" && source[:4] != "aws." || strings.Trim(source, "abcdefghijklmnopqrstuvwxyz0123456789.:-") != "" {
+		return ""
+	}
+	return before + source
+}
+
 // known are the members of an event that a message may name: what else is there
 // may be anybody's word.
 var known = []string{
@@ -130,7 +139,7 @@ var known = []string{
 // shapeOf names the members that an event has, and nothing of their content.
 func shapeOf(payload []byte) string {
 	var members map[string]json.RawMessage
-	if json.Unmarshal(payload, &members) != nil {
+	if json.Unmarshal(payload, &members) != nil || members == nil {
 		return "it is no JSON object"
 	}
 	var has []string

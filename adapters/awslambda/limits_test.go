@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -127,4 +128,30 @@ func TestAnEndThatIsLongOver(t *testing.T) {
 		}
 		require.Error(t, err, name)
 	}
+}
+
+// Lambda's managed instances call one Handler from many goroutines.
+func TestManyInvocationsAtOnce(t *testing.T) {
+	h, err := awslambda.New(awslambda.Config{
+		HTTP:    core.HandlerFunc(func(_ context.Context, r *core.Request) *core.Response { return core.Text(200, r.Path) }),
+		Message: func(_ context.Context, body []byte) error { return nil },
+	})
+	require.NoError(t, err)
+	var all sync.WaitGroup
+	for i := range 64 {
+		all.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			path := fmt.Sprint("/", i)
+			for range 20 {
+				out, err := h.Invoke(ctx, restEvent().with(object{"path": path}).bytes(t))
+				assert.NoError(t, err)
+				assert.Contains(t, string(out), `"body":"`+path+`"`)
+				out, err = h.Invoke(ctx, object{"Records": []object{{"eventSource": "aws:sqs", "messageId": path, "body": "x"}}}.bytes(t))
+				assert.NoError(t, err)
+				assert.JSONEq(t, `{"batchItemFailures":[]}`, string(out))
+			}
+		})
+	}
+	all.Wait()
 }
