@@ -62,6 +62,8 @@ func (e *GatewayError) Error() string {
 //   - A REST API takes headers and multiValueHeaders together, and no member
 //     that it does not know. A base64 body is decoded, as it is where the API's
 //     binary media types cover what the client accepts (*/* does).
+//   - An HTTP API in payload format 1.0 takes headers and multiValueHeaders
+//     together, and is taken to ignore what it does not know.
 //   - An HTTP API and a function URL take headers and cookies, and ignore what
 //     they do not know, multiValueHeaders among it. A payload without
 //     statusCode is itself the body of a 200 of type application/json.
@@ -71,7 +73,7 @@ func (e *GatewayError) Error() string {
 func Answer(kind Kind, payload []byte) (Response, error) {
 	fail := func(format string, args ...any) (Response, error) {
 		status := 502
-		if kind == HTTPAPI {
+		if kind == HTTPAPI || kind == HTTPAPI1 {
 			status = 500
 		}
 		return Response{}, &GatewayError{Kind: kind, Status: status, Reason: fmt.Sprintf(format, args...)}
@@ -159,7 +161,7 @@ func (a *answer) take(m member) error {
 		switch a.kind {
 		case ALB:
 			return fmt.Errorf("multiValueHeaders, where the target group has them switched off")
-		case RestAPI, ALBMulti:
+		case RestAPI, HTTPAPI1, ALBMulti:
 			a.many, err = readHeaders(m, true)
 			return err
 		}

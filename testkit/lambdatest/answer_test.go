@@ -14,6 +14,7 @@ import (
 const (
 	rest     = lambdatest.RestAPI
 	http     = lambdatest.HTTPAPI
+	http1    = lambdatest.HTTPAPI1
 	url      = lambdatest.FunctionURL
 	alb      = lambdatest.ALB
 	albMulti = lambdatest.ALBMulti
@@ -32,6 +33,8 @@ func TestAnswersThatAreTaken(t *testing.T) {
 		{"status alone", rest, `{"statusCode":204}`, lambdatest.Response{Status: 204, Body: []byte{}}},
 		{"null is nothing", rest, `{"statusCode":200,"headers":null,"multiValueHeaders":null,"body":null}`, lambdatest.Response{Status: 200, Body: []byte{}}},
 		{"both maps", rest, `{"statusCode":200,"headers":{"A":"1","B":"2"},"multiValueHeaders":{"b":["2","3"]}}`,
+			lambdatest.Response{Status: 200, Header: lines{{"A", "1"}, {"b", "2"}, {"b", "3"}}, Body: []byte{}}},
+		{"both maps, and what is not known", http1, `{"statusCode":200,"headers":{"A":"1"},"multiValueHeaders":{"b":["2","3"]},"cookies":["c=1"]}`,
 			lambdatest.Response{Status: 200, Header: lines{{"A", "1"}, {"b", "2"}, {"b", "3"}}, Body: []byte{}}},
 		{"base64", rest, `{"statusCode":200,"isBase64Encoded":true,"body":"AP8="}`, lambdatest.Response{Status: 200, Body: []byte{0, 255}}},
 		{"cookies", http, `{"statusCode":302,"headers":{"location":"/"},"cookies":["a=1; Path=/","b=2"],"body":""}`,
@@ -113,7 +116,7 @@ func TestAnswersThatAreRefused(t *testing.T) {
 				require.True(t, errors.As(err, &gateway), "taken: %v", err)
 				assert.Equal(t, kind, gateway.Kind)
 				want := 502
-				if kind == http {
+				if kind == http || kind == http1 {
 					want = 500
 				}
 				assert.Equal(t, want, gateway.Status)

@@ -4,7 +4,7 @@ import (
 	"strings"
 )
 
-// restAPIEvent is payload format 1.0. Members that are null in an API
+// restAPIEvent is payload format 1.0 as a REST API makes it. Members that are null in an API
 // without authorizers and stage variables are always null here.
 type restAPIEvent struct {
 	Resource                        string              `json:"resource"`
@@ -61,14 +61,35 @@ func (r Request) restAPI() restAPIEvent {
 	if r.ownDomain(RestAPI) {
 		contextPath = "/" + r.stage(RestAPI) + path
 	}
-	domain, prefix := r.domain(RestAPI)
+	return r.format1(RestAPI, path, contextPath)
+}
+
+// httpAPI1Event is payload format 1.0 as an HTTP API makes it, which says so.
+type httpAPI1Event struct {
+	Version string `json:"version"`
+	restAPIEvent
+}
+
+func (r Request) httpAPI1() httpAPI1Event {
+	path, _ := decodedTwice(r.path())
+	path = r.basePath() + path
+	if stage := r.stage(HTTPAPI1); stage != "$default" && r.ownDomain(HTTPAPI1) {
+		path = "/" + stage + path
+	}
+	e := httpAPI1Event{Version: "1.0", restAPIEvent: r.format1(HTTPAPI1, path, path)}
+	e.Resource, e.RequestContext.ResourcePath, e.PathParameters = "$default", "$default", nil
+	return e
+}
+
+func (r Request) format1(kind Kind, path, contextPath string) restAPIEvent {
+	domain, prefix := r.domain(kind)
 	e := restAPIEvent{
 		Resource: "/", Path: path, HTTPMethod: r.method(),
-		Headers: single(r.lines(RestAPI)), MultiValueHeaders: multi(r.lines(RestAPI)),
+		Headers: single(r.lines(kind)), MultiValueHeaders: multi(r.lines(kind)),
 		RequestContext: restAPIContext{
 			ResourceID: "2gxmpl", ResourcePath: "/", HTTPMethod: r.method(),
 			ExtendedRequestID: "JJbxmplHYosFVYQ=", RequestTime: r.clock(), Path: contextPath,
-			AccountID: accountID, Protocol: "HTTP/1.1", Stage: r.stage(RestAPI), DomainPrefix: prefix,
+			AccountID: accountID, Protocol: "HTTP/1.1", Stage: r.stage(kind), DomainPrefix: prefix,
 			RequestTimeEpoch: r.time().UnixMilli(), RequestID: requestID,
 			Identity:   restAPIIdentity{SourceIP: r.address()},
 			DomainName: domain, DeploymentID: "d1xmpl", APIID: apiID,
@@ -88,7 +109,7 @@ func (r Request) restAPI() restAPIEvent {
 	}
 	if len(r.Body) > 0 {
 		var body string
-		body, e.IsBase64Encoded = r.body(RestAPI)
+		body, e.IsBase64Encoded = r.body(kind)
 		e.Body = &body
 	}
 	return e

@@ -20,7 +20,7 @@ import (
 // that is not UTF-8 arrives damaged, as it does from AWS: U+FFFD stands for
 // each byte that was wrong.
 //
-// The path is as sent, but for the HTTP API, which decodes it: see [Refused].
+// The path is as sent, but for HTTP APIs, which decode it: see [Refused].
 // Where Refused returns an error, AWS makes no event; Event makes the one that
 // comes nearest. An unknown kind panics.
 func Event(kind Kind, r Request) []byte {
@@ -29,6 +29,8 @@ func Event(kind Kind, r Request) []byte {
 		return encode(r.restAPI())
 	case HTTPAPI:
 		return encode(r.httpAPI())
+	case HTTPAPI1:
+		return encode(r.httpAPI1())
 	case FunctionURL:
 		return encode(r.functionURL())
 	case ALB:

@@ -52,6 +52,15 @@ func Others() []Other {
 			`"body":"{\"action\":\"hello\"}","isBase64Encoded":false}`)},
 		{"a request for authorization", []byte(`{"type":"TOKEN","authorizationToken":"allow",` +
 			`"methodArn":"arn:aws:execute-api:us-east-1:123456789012:a1b2c3d4e5/prod/POST/callbacks/payment"}`)},
+		{"a request for authorization, of a whole request", []byte(`{"type":"REQUEST","methodArn":"arn:aws:execute-api:us-east-1:123456789012:a1b2c3d4e5/prod/POST/callbacks/payment",` +
+			`"resource":"/callbacks/payment","path":"/callbacks/payment","httpMethod":"POST","headers":{"Host":"a1b2c3d4e5.execute-api.us-east-1.amazonaws.com"},` +
+			`"multiValueHeaders":{"Host":["a1b2c3d4e5.execute-api.us-east-1.amazonaws.com"]},"queryStringParameters":null,"pathParameters":null,"stageVariables":null,` +
+			`"requestContext":{"path":"/prod/callbacks/payment","accountId":"123456789012","stage":"prod","httpMethod":"POST","apiId":"a1b2c3d4e5","identity":{"sourceIp":"203.0.113.7"}}}`)},
+		{"a request for authorization of an HTTP API", []byte(`{"version":"2.0","type":"REQUEST","routeArn":"arn:aws:execute-api:us-east-1:123456789012:a1b2c3d4e5/prod/POST/callbacks/payment",` +
+			`"identitySource":["hello"],"routeKey":"POST /callbacks/payment","rawPath":"/callbacks/payment","rawQueryString":"","headers":{"host":"a1b2c3d4e5.execute-api.us-east-1.amazonaws.com"},` +
+			`"requestContext":{"accountId":"123456789012","apiId":"a1b2c3d4e5","http":{"method":"POST","path":"/callbacks/payment","protocol":"HTTP/1.1","sourceIp":"203.0.113.7"},"stage":"$default"}}`)},
+		{"VPC Lattice", []byte(`{"version":"2.0","path":"/callbacks/payment","method":"POST","headers":{"host":["imprest.vpc-lattice-svcs.us-east-1.on.aws"]},` +
+			`"queryStringParameters":{},"body":"hello","isBase64Encoded":false,"requestContext":{"serviceNetworkArn":"arn:aws:vpc-lattice:us-east-1:123456789012:servicenetwork/sn-0123456789abcdef0"}}`)},
 		{"Cognito", []byte(`{"version":"1","triggerSource":"PreSignUp_SignUp","region":"us-east-1","userPoolId":"us-east-1_example",` +
 			`"userName":"alice","callerContext":{"awsSdkVersion":"3","clientId":"1example23456789"},"request":{"userAttributes":{"email":"alice@example.com"}},` +
 			`"response":{"autoConfirmUser":false,"autoVerifyEmail":false,"autoVerifyPhone":false}}`)},

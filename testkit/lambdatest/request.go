@@ -18,6 +18,9 @@ const (
 	RestAPI Kind = "rest-api"
 	// HTTPAPI is API Gateway's HTTP API (payload format 2.0).
 	HTTPAPI Kind = "http-api"
+	// HTTPAPI1 is API Gateway's HTTP API whose integration has payload format
+	// 1.0: an event like a REST API's, with the path of an HTTP API.
+	HTTPAPI1 Kind = "http-api-1"
 	// FunctionURL is a function's own URL, in BUFFERED mode. Its events look
 	// like those of an HTTP API and differ in the path and in the cookies.
 	FunctionURL Kind = "function-url"
@@ -31,7 +34,7 @@ const (
 )
 
 // Kinds returns all kinds, to range over.
-func Kinds() []Kind { return []Kind{RestAPI, HTTPAPI, FunctionURL, ALB, ALBMulti} }
+func Kinds() []Kind { return []Kind{RestAPI, HTTPAPI, HTTPAPI1, FunctionURL, ALB, ALBMulti} }
 
 // Request is an HTTP request as a client of the gateway sends it. The zero
 // value is GET / without a header.
@@ -57,7 +60,7 @@ type Request struct {
 	Stage string
 	// BasePath is the path of an API mapping of a custom domain, such as
 	// "/pay"; a Host line should name that domain. AWS leaves it in the
-	// path of a REST API and tells an HTTP API nothing of it.
+	// path of payload format 1.0, of either API, and does not tell it in 2.0.
 	BasePath string
 	// Base64 sends the body in base64 whatever its type, as a REST API does
 	// that lists */* among its binary media types.
@@ -188,7 +191,7 @@ func (r Request) basePath() string {
 // AWS documents or was seen to do (testdata/README.md): an HTTP API answers
 // 400 to a path that does not decode twice, and each kind has a largest body.
 func Refused(kind Kind, r Request) error {
-	if kind == HTTPAPI {
+	if kind == HTTPAPI || kind == HTTPAPI1 {
 		if _, err := decodedTwice(r.path()); err != nil {
 			return fmt.Errorf("an http api answers 400: %w", err)
 		}

@@ -48,7 +48,7 @@ func FuzzRoundTrip(f *testing.F) {
 			if force || utf8.Valid(body) {
 				assert.Equal(t, string(body), string(resp.Body), kind)
 			}
-			if kind != lambdatest.HTTPAPI {
+			if kind != lambdatest.HTTPAPI && kind != lambdatest.HTTPAPI1 {
 				assert.Equal(t, path, resp.Get("X-Path"), kind)
 			}
 			if kind == lambdatest.ALB {
@@ -94,7 +94,7 @@ func parameters(t *testing.T, kind lambdatest.Kind, event []byte) (map[string][]
 	switch kind {
 	case lambdatest.HTTPAPI, lambdatest.FunctionURL:
 		return sent(e.RawQueryString, neturl.QueryUnescape), true
-	case lambdatest.RestAPI:
+	case lambdatest.RestAPI, lambdatest.HTTPAPI1:
 		if e.MultiValueQueryStringParameters == nil {
 			return map[string][]string{}, true
 		}
@@ -127,6 +127,9 @@ func echo(t *testing.T, kind lambdatest.Kind, event []byte) []byte {
 	}
 	many["X-Method"] = []string{e.HTTPMethod + e.RequestContext.HTTP.Method}
 	many["X-Path"] = []string{e.Path}
+	if kind == lambdatest.HTTPAPI1 {
+		many["X-Path"] = []string{neturl.PathEscape(e.Path)}
+	}
 	if e.RawPath != "" {
 		many["X-Path"] = []string{e.RawPath}
 		if kind == lambdatest.HTTPAPI {
@@ -134,7 +137,7 @@ func echo(t *testing.T, kind lambdatest.Kind, event []byte) []byte {
 		}
 	}
 	answer := map[string]any{"statusCode": 200, "isBase64Encoded": true, "body": body}
-	if kind == lambdatest.RestAPI || kind == lambdatest.ALBMulti {
+	if kind == lambdatest.RestAPI || kind == lambdatest.HTTPAPI1 || kind == lambdatest.ALBMulti {
 		answer["multiValueHeaders"] = many
 	} else {
 		single := map[string]string{}

@@ -44,7 +44,7 @@ func BenchmarkInvoke(b *testing.B) {
 // published returns a new value of the type that aws-lambda-go has for a kind.
 func published(kind lambdatest.Kind) any {
 	switch kind {
-	case lambdatest.RestAPI:
+	case lambdatest.RestAPI, lambdatest.HTTPAPI1:
 		return new(events.APIGatewayProxyRequest)
 	case lambdatest.HTTPAPI:
 		return new(events.APIGatewayV2HTTPRequest)

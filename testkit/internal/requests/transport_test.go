@@ -128,6 +128,11 @@ func transports() []transport {
 			gateway, length, commas, cookies,
 			{says: "the path was decoded twice and cut at a question mark between, and is encoded again", sent: decodePath},
 		}},
+		{name: "HTTP API 1.0", kind: lambdatest.HTTPAPI1, carry: overLambda(lambdatest.HTTPAPI1), cannot: func(r request) string { return cmp.Or(noPath(r), undecodable(r)) }, differs: []difference{
+			gateway, length,
+			{says: "the path was decoded twice and cut at a question mark between, and is encoded again", sent: decodePath},
+			{says: "the query is made again of its decoded values, sorted by name", sent: remakeQuery},
+		}},
 		{name: "function URL", kind: lambdatest.FunctionURL, carry: overLambda(lambdatest.FunctionURL), cannot: damaged, host: urlHost, differs: []difference{gateway, length, commas, cookies}},
 		{name: "ALB", kind: lambdatest.ALB, carry: overLambda(lambdatest.ALB), cannot: damaged, differs: []difference{
 			gateway, length, pairs,
