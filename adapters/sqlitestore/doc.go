@@ -36,6 +36,9 @@
 // one that waits for more than ten seconds gets core.CodeBusy. That is no way to
 // spread load; for many servers there is PostgreSQL.
 //
+// Who only wants to look, an operator's tool say, uses [OpenReadOnly]: it changes
+// nothing, and is in nobody's way.
+//
 // # The file
 //
 // Beside Path there are Path-wal and Path-shm while a store is open; they

@@ -154,6 +154,12 @@ func create(path string) error {
 // processes as long as busy. What a connection is told stands in its name, so
 // that every one that the pool ever opens is told.
 func connect(path string, n int, busy time.Duration, pragmas ...string) (*sql.DB, error) {
+	return connectAs("rwc", path, n, busy, pragmas...)
+}
+
+// connectAs is connect with what SQLite may do to the file: "rwc" is everything,
+// "rw" makes none, "ro" writes none.
+func connectAs(mode, path string, n int, busy time.Duration, pragmas ...string) (*sql.DB, error) {
 	path = filepath.ToSlash(path)
 	if !strings.HasPrefix(path, "/") {
 		path = "/" + path // a drive letter
@@ -165,6 +171,7 @@ func connect(path string, n int, busy time.Duration, pragmas ...string) (*sql.DB
 		"checkpoint_fullfsync(1)",
 	)
 	name := url.URL{Scheme: "file", Path: path, RawQuery: url.Values{
+		"mode":    {mode},
 		"_txlock": {"immediate"}, // a transaction that reads first could not be upgraded
 		"_pragma": pragmas,
 	}.Encode()}
@@ -216,12 +223,8 @@ func (s *Store) migrate(ctx context.Context) error {
 	}
 	switch {
 	case application == 0 && version == 0 && tables == 0:
-	case application != applicationID:
-		return fmt.Errorf("%w: it is a database of another program", errForeign)
-	case version == schemaVersion:
-		return nil
 	default:
-		return fmt.Errorf("%w: its schema is %d and this version knows %d", errForeign, version, schemaVersion)
+		return known(application, version)
 	}
 	if _, err := tx.ExecContext(ctx, fmt.Sprintf("%s PRAGMA application_id = %d; PRAGMA user_version = %d;", schema, applicationID, schemaVersion)); err != nil {
 		return err

@@ -30,7 +30,7 @@ func broken(cause error) error { return fmt.Errorf("%w: %w", ErrBroken, cause) }
 // Store is a [journal.Store] in one SQLite file. Make one with [Open], and
 // Close it. It may be used from many goroutines at once.
 type Store struct {
-	writer *sql.DB // one connection, which nothing but a batch uses
+	writer *sql.DB // one connection, which nothing but a batch uses; nil in a store that is read only
 	insert *sql.Stmt
 	update *sql.Stmt
 	remove *sql.Stmt
@@ -51,25 +51,21 @@ const columns = "id, version, due, expires, body"
 
 // prepare compiles the statements once per connection.
 func (s *Store) prepare(ctx context.Context) error {
-	for _, p := range []struct {
-		statement **sql.Stmt
-		db        *sql.DB
-		query     string
-	}{
-		{&s.insert, s.writer, "INSERT INTO records (" + columns + ") VALUES (?, 1, ?, ?, ?) ON CONFLICT DO NOTHING"},
-		{&s.update, s.writer, "UPDATE records SET version = version + 1, due = ?, expires = ?, body = ? WHERE id = ? AND version = ?"},
-		{&s.remove, s.writer, "DELETE FROM records WHERE id = ? AND version = ?"},
-		{&s.stored, s.writer, "SELECT " + columns + " FROM records WHERE id = ?"},
+	return prepareAll(ctx, append(s.reading(),
+		prepared{&s.insert, s.writer, "INSERT INTO records (" + columns + ") VALUES (?, 1, ?, ?, ?) ON CONFLICT DO NOTHING"},
+		prepared{&s.update, s.writer, "UPDATE records SET version = version + 1, due = ?, expires = ?, body = ? WHERE id = ? AND version = ?"},
+		prepared{&s.remove, s.writer, "DELETE FROM records WHERE id = ? AND version = ?"},
+		prepared{&s.stored, s.writer, "SELECT " + columns + " FROM records WHERE id = ?"},
+	))
+}
+
+// reading is the statements that a store needs which is only read.
+func (s *Store) reading() []prepared {
+	return []prepared{
 		{&s.get, s.readers, "SELECT " + columns + " FROM records WHERE id = ?"},
 		{&s.due, s.readers, "SELECT " + columns + " FROM records WHERE due <= ? ORDER BY due LIMIT ?"},
 		{&s.list, s.readers, "SELECT " + columns + " FROM records WHERE id >= ? AND id < ? AND id > ? ORDER BY id LIMIT ?"},
-	} {
-		var err error
-		if *p.statement, err = p.db.PrepareContext(ctx, p.query); err != nil {
-			return err
-		}
 	}
-	return nil
 }
 
 // Put implements [journal.Store].
@@ -164,7 +160,11 @@ func (s *Store) query(ctx context.Context, op string, limit int, statement *sql.
 func (s *Store) Close() error {
 	s.group.close(ErrClosed)
 	// The writer goes last: the last connection to a file empties the log.
-	return errors.Join(s.readers.Close(), s.writer.Close())
+	err := s.readers.Close()
+	if s.writer != nil {
+		err = errors.Join(err, s.writer.Close())
+	}
+	return err
 }
 
 func scan(row interface{ Scan(...any) error }) (journal.Record, error) {

@@ -12,15 +12,14 @@ import (
 
 	"github.com/imprest-go/imprest/core"
 	"github.com/imprest-go/imprest/core/journal"
-	"github.com/imprest-go/imprest/functions/imprest/internal/sandbox"
 )
 
 func (p *program) journalCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "journal",
-		Usage: "read a journal: purchases, receipts, claims",
-		Description: "Reads a store and writes nothing. The records of purchases are called p/…,\n" +
-			"receipts r/…, claims of a payment trade/….\n\n" +
+		Usage: "look into a journal: purchases, receipts, claims",
+		Description: "The records of purchases are called p/…, receipts r/…, claims of a payment\n" +
+			"trade/…. ls and show write nothing.\n\n" +
 			"   imprest journal ls --journal sqlite:shop.db --prefix p/\n" +
 			"   imprest journal show --journal sqlite:shop.db p/ABC…",
 		Commands: []*cli.Command{p.journalListCommand(), p.journalShowCommand()},
@@ -29,38 +28,65 @@ func (p *program) journalCommand() *cli.Command {
 }
 
 func journalFlag() cli.Flag {
-	return &cli.StringFlag{Name: "journal", Usage: "the `STORE` to read, such as sqlite:FILE [$IMPREST_JOURNAL]"}
+	return &cli.StringFlag{Name: "journal", Usage: "the `STORE`, see below [$IMPREST_JOURNAL]"}
 }
+
+// storesSection is the part of each command's help that says what a store is.
+var storesSection = section{"STORES", `
+sqlite:FILE
+postgres://USER:PASSWORD@HOST/DATABASE
+dynamodb:TABLE, with AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
+AWS_SESSION_TOKEN and AWS_ENDPOINT_URL_DYNAMODB, as AWS's own tools read them
+
+A password belongs into IMPREST_JOURNAL: every user of the machine can see what
+stands in a command line.`}
 
 // openTime is how long opening and each reading of a journal may take.
 const openTime = 10 * time.Second
 
-// openJournal opens the store that the flag or the variable names. One that
-// does not exist is not made by looking at it.
-func (p *program) openJournal(ctx context.Context, cmd *cli.Command) (journal.Store, func() error, error) {
-	name, from := cmd.String("journal"), "--journal"
+// opener is how a journal is opened: stores.Look or stores.Change.
+type opener func(ctx context.Context, name string) (journal.Store, func() error, error)
+
+// journalName returns the store that the flag or the variable names, and which of
+// the two it was.
+func (p *program) journalName(cmd *cli.Command) (name, from string, err error) {
+	name, from = cmd.String("journal"), "--journal"
 	if !cmd.IsSet("journal") {
 		var ok bool
 		if name, ok = p.getenv("IMPREST_JOURNAL"); !ok {
-			return nil, nil, usage("--journal: name the store to read, such as sqlite:FILE, or set IMPREST_JOURNAL")
+			return "", "", usage("--journal: name the store to read, such as sqlite:FILE, or set IMPREST_JOURNAL")
 		}
 		from = "IMPREST_JOURNAL"
 	}
-	if name == "memory" {
-		return nil, nil, usage("%s: a journal in memory ends with its process: there is nothing to read", from)
-	}
 	if file, ok := strings.CutPrefix(name, "sqlite:"); ok {
 		if err := checkDatabase(file); err != nil {
-			return nil, nil, usage("%s: %v", from, err)
+			return "", "", usage("%s: %v", from, err)
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, openTime)
-	defer cancel()
-	store, closing, err := sandbox.OpenJournal(ctx, name)
-	if core.CodeOf(err) == core.CodeInvalid {
-		return nil, nil, usage("%s: %s", from, reasonOf(err))
+	return name, from, nil
+}
+
+// withJournal calls use with the store that the flag or the variable names. One
+// that does not exist is not made by it.
+func (p *program) withJournal(ctx context.Context, cmd *cli.Command, open opener, use func(journal.Store) error) error {
+	name, from, err := p.journalName(cmd)
+	if err != nil {
+		return err
 	}
-	return store, closing, err
+	opening, cancel := context.WithTimeout(ctx, openTime)
+	store, closing, err := open(opening, name)
+	cancel()
+	if core.CodeOf(err) == core.CodeInvalid {
+		return usage("%s: %s", from, reasonOf(err))
+	}
+	if err != nil {
+		return err
+	}
+	err = use(store)
+	if closed := closing(); err == nil {
+		err = closed
+	}
+	return err
 }
 
 // checkDatabase reports why file is no SQLite database.

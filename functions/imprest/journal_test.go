@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/imprest-go/imprest/core/journal"
-	"github.com/imprest-go/imprest/functions/imprest/internal/sandbox"
+	"github.com/imprest-go/imprest/functions/internal/stores"
 )
 
 // writeJournals puts shop.db, a journal with a few records, and other.db,
@@ -36,7 +36,7 @@ func writeJournals(dir string) error {
 }
 
 func writeJournal(file string, records ...journal.Record) (err error) {
-	store, closing, err := sandbox.OpenJournal(context.Background(), "sqlite:"+file)
+	store, closing, err := stores.Open(context.Background(), "sqlite:"+file)
 	if err != nil {
 		return err
 	}

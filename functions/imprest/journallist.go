@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/imprest-go/imprest/core/journal"
+	"github.com/imprest-go/imprest/functions/internal/stores"
 )
 
 func (p *program) journalListCommand() *cli.Command {
@@ -27,7 +28,7 @@ func (p *program) journalListCommand() *cli.Command {
 		},
 		CustomHelpTemplate: withSections(section{"EXAMPLES", `
 imprest journal ls --journal sqlite:shop.db
-imprest journal ls --journal sqlite:shop.db --prefix p/ --json | jq -r .body.state | sort | uniq -c`}),
+imprest journal ls --journal sqlite:shop.db --prefix p/ --json | jq -r .body.state | sort | uniq -c`}, storesSection),
 		Action: p.listJournal,
 	}
 }
@@ -38,7 +39,7 @@ const maxRecords = 1_000_000
 // pageSize is how many records are asked for at once.
 const pageSize = 200
 
-func (p *program) listJournal(ctx context.Context, cmd *cli.Command) (err error) {
+func (p *program) listJournal(ctx context.Context, cmd *cli.Command) error {
 	if err := noArguments(cmd); err != nil {
 		return err
 	}
@@ -46,15 +47,12 @@ func (p *program) listJournal(ctx context.Context, cmd *cli.Command) (err error)
 	if err != nil {
 		return err
 	}
-	store, closing, err := p.openJournal(ctx, cmd)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if closed := closing(); err == nil {
-			err = closed
-		}
-	}()
+	return p.withJournal(ctx, cmd, stores.Look, func(store journal.Store) error {
+		return p.listRecords(ctx, cmd, store, limit)
+	})
+}
+
+func (p *program) listRecords(ctx context.Context, cmd *cli.Command, store journal.Store, limit int) error {
 	print, flush := p.recordPrinter(cmd.Bool("json"))
 	after := cmd.String("after")
 	for shown := 0; ; {

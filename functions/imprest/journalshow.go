@@ -14,6 +14,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/imprest-go/imprest/core/journal"
+	"github.com/imprest-go/imprest/functions/internal/stores"
 )
 
 func (p *program) journalShowCommand() *cli.Command {
@@ -27,30 +28,22 @@ func (p *program) journalShowCommand() *cli.Command {
 		},
 		CustomHelpTemplate: withSections(section{"EXAMPLES", `
 imprest journal show --journal sqlite:shop.db p/ABC…
-imprest journal show --journal sqlite:shop.db --json p/ABC… | jq .body.history`}),
+imprest journal show --journal sqlite:shop.db --json p/ABC… | jq .body.history`}, storesSection),
 		Action: p.showJournal,
 	}
 }
 
-func (p *program) showJournal(ctx context.Context, cmd *cli.Command) (err error) {
+func (p *program) showJournal(ctx context.Context, cmd *cli.Command) error {
 	ids := cmd.Args().Slice()
-	if len(ids) == 0 {
-		return usage("ID: say which records to show (imprest journal ls lists them)")
-	}
-	for _, id := range ids {
-		if err := journal.CheckID(id); err != nil {
-			return usage("%q: %s", id, reasonOf(err))
-		}
-	}
-	store, closing, err := p.openJournal(ctx, cmd)
-	if err != nil {
+	if err := checkIDs(ids, "show"); err != nil {
 		return err
 	}
-	defer func() {
-		if closed := closing(); err == nil {
-			err = closed
-		}
-	}()
+	return p.withJournal(ctx, cmd, stores.Look, func(store journal.Store) error {
+		return p.showRecords(ctx, store, ids, cmd.Bool("json"))
+	})
+}
+
+func (p *program) showRecords(ctx context.Context, store journal.Store, ids []string, asJSON bool) error {
 	var missing []string
 	for i, id := range ids {
 		r, err := getRecord(ctx, store, id)
@@ -61,7 +54,7 @@ func (p *program) showJournal(ctx context.Context, cmd *cli.Command) (err error)
 		if err != nil {
 			return err
 		}
-		if cmd.Bool("json") {
+		if asJSON {
 			encoder := json.NewEncoder(p.stdout)
 			encoder.SetEscapeHTML(false)
 			if err := encoder.Encode(recordJSON(r)); err != nil {
@@ -76,6 +69,19 @@ func (p *program) showJournal(ctx context.Context, cmd *cli.Command) (err error)
 	}
 	if len(missing) > 0 {
 		return fmt.Errorf("no such record: %s", strings.Join(missing, ", "))
+	}
+	return nil
+}
+
+// checkIDs refuses what is no id; verb is what is to be done with the records.
+func checkIDs(ids []string, verb string) error {
+	if len(ids) == 0 {
+		return usage("ID: say which records to %s (imprest journal ls lists them)", verb)
+	}
+	for _, id := range ids {
+		if err := journal.CheckID(id); err != nil {
+			return usage("%q: %s", id, reasonOf(err))
+		}
 	}
 	return nil
 }

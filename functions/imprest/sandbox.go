@@ -32,7 +32,7 @@ func (p *program) sandboxCommand() *cli.Command {
 			&cli.StringFlag{Name: "addr", Usage: "`HOST:PORT` of the merchant", DefaultText: "127.0.0.1:8700; a free port with --once"},
 			&cli.StringFlag{Name: "platform-addr", Usage: "`HOST:PORT` of the platform and the phone", DefaultText: "127.0.0.1:8701; a free port with --once"},
 			&cli.StringFlag{Name: "cloud-addr", Usage: "`HOST:PORT` of the cloud and the mini program", DefaultText: "127.0.0.1:8702; a free port with --once, or if it is taken"},
-			&cli.StringFlag{Name: "journal", Usage: "`STORE` of the purchases: memory or sqlite:FILE", DefaultText: "sqlite in a temporary file, which it names"},
+			&cli.StringFlag{Name: "journal", Usage: "`STORE` of the purchases: memory, sqlite:FILE, postgres://… or dynamodb:TABLE", DefaultText: "sqlite in a temporary file, which it names"},
 			&cli.StringSliceFlag{Name: "faults", Usage: "what shall go wrong: `NAME`s from the list below, comma-separated; help prints the list"},
 			&cli.Uint64Flag{Name: "seed", Usage: "`N` that makes a run repeatable: the same faults on the same requests, the same ids", HideDefault: true},
 			&cli.BoolFlag{Name: "once", Usage: "run one purchase without a browser, then end"},

@@ -10,7 +10,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net/url"
 	"os"
 	"strings"
 
@@ -18,7 +17,6 @@ import (
 	"github.com/imprest-go/imprest/adapters/dynamostore"
 	"github.com/imprest-go/imprest/adapters/sqsqueue"
 	"github.com/imprest-go/imprest/core"
-	"github.com/imprest-go/imprest/core/journal"
 	"github.com/imprest-go/imprest/functions/internal/boot"
 )
 
@@ -39,34 +37,7 @@ func runLambda(ctx context.Context, f boot.Function, _ string, logger *slog.Logg
 	return nil
 }
 
-// openDynamoDB opens dynamodb:TABLE, where the environment of a Lambda function
-// says: AWS_REGION, and the credentials of its role. AWS_ENDPOINT_URL_DYNAMODB
-// names another server, as it does to AWS's own tools. It calls nobody.
-func openDynamoDB(ctx context.Context, table string) (journal.Store, func() error, error) {
-	credentials := dynamostore.Environment(os.Getenv)
-	if _, err := credentials.Retrieve(ctx); err != nil {
-		return nil, nil, err
-	}
-	switch {
-	case table == "":
-		return nil, nil, core.Invalid("dynamodb", "names no table: write dynamodb:TABLE")
-	case os.Getenv("AWS_REGION") == "":
-		return nil, nil, core.Invalid("dynamodb", "AWS_REGION must be set: the region of the table")
-	}
-	endpoint := os.Getenv("AWS_ENDPOINT_URL_DYNAMODB")
-	if u, err := url.Parse(endpoint); endpoint != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
-		return nil, nil, core.Invalid("dynamodb", "AWS_ENDPOINT_URL_DYNAMODB must be an address such as https://dynamodb.eu-west-1.amazonaws.com")
-	}
-	store, err := dynamostore.New(dynamostore.Config{
-		Table: table, Region: os.Getenv("AWS_REGION"), Endpoint: endpoint, Credentials: credentials,
-	})
-	if err != nil {
-		return nil, nil, err
-	}
-	return store, func() error { return nil }, nil
-}
-
-// openSQS opens the queue of a URL, with the credentials that openDynamoDB takes.
+// openSQS opens the queue of a URL, with the credentials that stores.DynamoDB takes.
 // The URL names the region, and AWS_REGION is that of a queue whose URL does not;
 // AWS_ENDPOINT_URL_SQS names another server, as it does to AWS's own tools. It
 // calls nobody.

@@ -59,13 +59,14 @@ var lattice = []struct{ pkg, imports, reason string }{
 	{"testkit/internal/requests", "", "tests alone: it sees every adapter, and nobody sees it"},
 
 	{"functions/internal/boot", "core core/callback core/journal core/login core/purchase core/sign core/vvchat adapters/nethttp adapters/webhook", "wires a function, and links neither a store nor a platform"},
-	{"functions/internal/target", "core core/journal adapters/awslambda adapters/cloudfunc adapters/dynamostore adapters/pgstore adapters/sqlitestore adapters/sqsqueue functions/internal/boot", "what a build links"},
+	{"functions/internal/stores", "core core/journal adapters/dynamostore adapters/pgstore adapters/sqlitestore", "the one place that reads a journal's name"},
+	{"functions/internal/target", "core adapters/awslambda adapters/cloudfunc adapters/dynamostore adapters/sqsqueue functions/internal/boot functions/internal/stores", "what a build links"},
 	{"functions/paycallback", "functions/internal/boot functions/internal/target", "a main"},
 	{"functions/checkout", "functions/internal/boot functions/internal/target", "a main"},
 	{"functions/login", "functions/internal/boot functions/internal/target", "a main"},
 	{"functions/reconcile", "functions/internal/boot functions/internal/target", "a main"},
-	{"functions/imprest", "core core/callback core/journal core/sign testkit functions/imprest/internal/sandbox github.com/urfave/cli/v3", "the command line links the test kit"},
-	{"functions/imprest/internal/sandbox", "core core/callback core/journal core/login core/mall core/purchase core/vvchat core/wechat adapters/nethttp adapters/sqlitestore testkit testkit/phone", "wires everything"},
+	{"functions/imprest", "core core/callback core/journal core/sign testkit functions/imprest/internal/sandbox functions/internal/stores github.com/urfave/cli/v3", "the command line links the test kit"},
+	{"functions/imprest/internal/sandbox", "core core/callback core/journal core/login core/mall core/purchase core/vvchat core/wechat adapters/nethttp functions/internal/stores testkit testkit/phone", "wires everything"},
 }
 
 // modules says why each direct dependency is worth its weight.

@@ -29,8 +29,9 @@ type Config struct {
 	// loopback; "" is 127.0.0.1:8702 if that is free, else, and with Once, a
 	// free port.
 	CloudAddr string
-	// Journal names the journal as [OpenJournal] takes it; "" is a sqlite
-	// file in a temporary folder, which Run names and leaves there.
+	// Journal is memory, sqlite:FILE, postgres://… or dynamodb:TABLE, whose
+	// schema or table must be there; "" is a sqlite file in a temporary folder,
+	// which Run names and leaves there.
 	Journal string
 	// Faults are names of [FaultList].
 	Faults []string

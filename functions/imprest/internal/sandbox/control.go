@@ -18,6 +18,7 @@ import (
 	"github.com/imprest-go/imprest/core"
 	"github.com/imprest-go/imprest/core/journal"
 	"github.com/imprest-go/imprest/core/purchase"
+	"github.com/imprest-go/imprest/functions/internal/stores"
 	"github.com/imprest-go/imprest/testkit"
 )
 
@@ -98,7 +99,7 @@ func (w *world) controlAnswer(v any, err error) *core.Response {
 func (w *world) controlPage(context.Context, *core.Request) *core.Response {
 	var body bytes.Buffer
 	err := w.pages.control.Execute(&body, map[string]any{
-		"Calls": w.controlCalls(), "Base": w.base, "Phone": w.platformBase + "/phone", "Cloud": w.cloudBase, "Journal": w.cfg.Journal,
+		"Calls": w.controlCalls(), "Base": w.base, "Phone": w.platformBase + "/phone", "Cloud": w.cloudBase, "Journal": stores.Shown(w.cfg.Journal),
 		"Seed": strconv.FormatUint(w.cfg.Seed, 10), "Faults": strings.Join(w.plan.names(), ", "), "Now": w.clock.Now().Format(time.DateTime),
 	})
 	if err != nil {

@@ -9,8 +9,7 @@
 //
 // [Run] serves until its context ends, or with [Config.Once] runs one purchase
 // from login to a doorbell that may call by itself and says how it ended. [FaultList] names the
-// faults that can be switched on. [OpenJournal] opens a journal by the name
-// that a person types.
+// faults that can be switched on.
 //
 // # What it guards
 //

@@ -13,6 +13,7 @@ import (
 
 	"github.com/imprest-go/imprest/adapters/nethttp"
 	"github.com/imprest-go/imprest/core"
+	"github.com/imprest-go/imprest/functions/internal/stores"
 	"github.com/imprest-go/imprest/testkit/phone"
 )
 
@@ -216,7 +217,7 @@ func (w *world) greet() {
 			w.out.pair("control", "off: "+w.cfg.Addr+" can be reached from other machines")
 		}
 	}
-	w.out.pair("journal", w.cfg.Journal)
+	w.out.pair("journal", stores.Shown(w.cfg.Journal))
 	w.out.pair("seed", fmt.Sprint(w.cfg.Seed))
 	if names := w.plan.names(); len(names) > 0 {
 		w.out.pair("faults", strings.Join(names, ", "))

@@ -17,6 +17,7 @@ import (
 	"github.com/imprest-go/imprest/core/login"
 	"github.com/imprest-go/imprest/core/purchase"
 	"github.com/imprest-go/imprest/core/vvchat"
+	"github.com/imprest-go/imprest/functions/internal/stores"
 	"github.com/imprest-go/imprest/testkit"
 	"github.com/imprest-go/imprest/testkit/phone"
 )
@@ -188,7 +189,7 @@ func (w *world) openJournal(ctx context.Context) error {
 	if w.journal != nil && w.cfg.Journal == "memory" {
 		return nil
 	}
-	store, closing, err := OpenJournal(ctx, w.cfg.Journal)
+	store, closing, err := stores.Open(ctx, w.cfg.Journal)
 	if core.CodeOf(err) == core.CodeInvalid {
 		reason := err
 		if e, ok := errors.AsType[*core.Error](err); ok && e.Err != nil {
