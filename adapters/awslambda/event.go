@@ -4,7 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // kind is what an event is.
@@ -66,6 +69,9 @@ type event struct {
 
 // readEvent reads an event, and finds out what it is by what only its kind has.
 func readEvent(payload []byte) (*event, error) {
+	if !isText(payload) {
+		return nil, errors.New("awslambda: the event holds what is no Unicode text, and could not be handed on as it was sent")
+	}
 	e := new(event)
 	if err := json.Unmarshal(payload, e); err != nil {
 		// The error of encoding/json could quote what is in the event.
@@ -108,6 +114,43 @@ func readEvent(payload []byte) (*event, error) {
 		e.kind = sqsBatch
 	}
 	return e, nil
+}
+
+// isText reports whether JSON is UTF-8, and its escapes have no half of a
+// character: encoding/json reads U+FFFD there, and says nothing.
+func isText(payload []byte) bool {
+	if !utf8.Valid(payload) {
+		return false
+	}
+	for i := 0; i < len(payload); i++ {
+		if payload[i] != '\\' {
+			continue
+		}
+		i++ // what is escaped
+		half, ok := surrogate(payload, i)
+		if !ok {
+			continue
+		}
+		if i+5 >= len(payload) || payload[i+5] != '\\' {
+			return false
+		}
+		other, ok := surrogate(payload, i+6)
+		if !ok || utf16.DecodeRune(half, other) == utf8.RuneError {
+			return false
+		}
+		i += 10
+	}
+	return true
+}
+
+// surrogate returns the half of a character that the u of an escape at i stands
+// for.
+func surrogate(payload []byte, i int) (rune, bool) {
+	if i+5 > len(payload) || payload[i] != 'u' {
+		return 0, false
+	}
+	code, err := strconv.ParseUint(string(payload[i+1:i+5]), 16, 16)
+	return rune(code), err == nil && utf16.IsSurrogate(rune(code))
 }
 
 func count(facts ...bool) (n int) {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"github.com/imprest-go/imprest/adapters/awslambda"
 	"github.com/imprest-go/imprest/core"
@@ -154,4 +155,50 @@ func TestManyInvocationsAtOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// What is no text would be U+FFFD to the handler, and a signature would not hold
+// for a reason that nobody sees.
+func TestWhatIsNoText(t *testing.T) {
+	event := func(body string) []byte {
+		return []byte(`{"httpMethod":"POST","path":"/","requestContext":{},"body":"` + body + `"}`)
+	}
+	for body, want := range map[string]string{
+		`\ud83d\udd14`: "\U0001f514", `\uD83D\uDD14`: "\U0001f514", `\\ud83d`: `\ud83d`, `\\\\ud83d`: `\\ud83d`, `\ud7ff\ue000`: "\ud7ff\ue000",
+		`\ufffd`: "\ufffd", "\ufffd": "\ufffd", `a\nb\/\u0041`: "a\nb/A",
+	} {
+		r, _ := see(t, awslambda.Config{}, event(body))
+		require.NotNil(t, r, body)
+		assert.Equal(t, want, string(r.Body), body)
+	}
+	h := awslambda.Wrap(core.HandlerFunc(func(context.Context, *core.Request) *core.Response { return core.Text(200, "") }))
+	for _, body := range []string{`\ud83d`, `\ud83d x`, `\udd14\ud83d`, `\ud83d\ud83d\udd14`, `\ud83d\n`, `\ud83d\u0041`, "\xff", "\xed\xa0\x80", `\\\ud83d`} {
+		_, err := h.Invoke(t.Context(), event(body))
+		assert.ErrorContains(t, err, "no Unicode text", body)
+	}
+}
+
+// One event, one request: names that differ in case alone stand in the order of
+// their spelling.
+func TestHeadersAreInOrder(t *testing.T) {
+	for range 50 {
+		r, _ := see(t, awslambda.Config{}, []byte(`{"httpMethod":"GET","path":"/","headers":{"x-a":"3","X-A":"1","X-a":"2","b":"0"}}`))
+		assert.Equal(t, []string{"1", "2", "3"}, r.Header.Values("X-A"))
+		r, _ = see(t, awslambda.Config{}, []byte(`{"httpMethod":"GET","path":"/","multiValueHeaders":{"x-a":["3","4"],"X-A":["1","2"]}}`))
+		assert.Equal(t, []string{"1", "2", "3", "4"}, r.Header.Values("X-A"))
+	}
+}
+
+func TestWhatIsTextIsWhatEncodingJSONKeeps(t *testing.T) {
+	pieces := []string{`\ud83d`, `\udd14`, `\\`, `\\u`, `a`, `\n`, `\u00e9`, `ud83d`, `\uDBFF`, `\uDFFF`, "é", "\xff"}
+	h := awslambda.Wrap(core.HandlerFunc(func(_ context.Context, r *core.Request) *core.Response {
+		return &core.Response{Body: r.Body}
+	}))
+	rapid.Check(t, func(rt *rapid.T) {
+		body := strings.Join(rapid.SliceOfN(rapid.SampledFrom(pieces), 0, 8).Draw(rt, "body"), "")
+		var text string
+		require.NoError(rt, json.Unmarshal([]byte(`"`+body+`"`), &text))
+		_, err := h.Invoke(t.Context(), []byte(`{"httpMethod":"POST","path":"/","body":"`+body+`"}`))
+		require.Equal(rt, strings.ContainsRune(text, '\ufffd'), err != nil, "%q", body)
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -157,7 +158,7 @@ func (e *event) query() string {
 		return url.Values(all).Encode() // names and values come decoded
 	}
 	var query strings.Builder
-	for _, name := range slices.Sorted(keys(all)) {
+	for _, name := range slices.Sorted(maps.Keys(all)) {
 		for _, value := range all[name] {
 			if query.Len() > 0 {
 				query.WriteByte('&')
@@ -166,16 +167,6 @@ func (e *event) query() string {
 		}
 	}
 	return query.String()
-}
-
-func keys(m map[string][]string) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for name := range m {
-			if !yield(name) {
-				return
-			}
-		}
-	}
 }
 
 // header returns the header lines, Host first, the others by name; false if one
@@ -190,16 +181,16 @@ func (e *event) header() (core.Header, bool) {
 		return true
 	}
 	if len(e.MultiValueHeaders) > 0 {
-		for name, values := range e.MultiValueHeaders {
-			for _, value := range values {
+		for _, name := range slices.Sorted(maps.Keys(e.MultiValueHeaders)) {
+			for _, value := range e.MultiValueHeaders[name] {
 				if !add(name, value) {
 					return nil, false
 				}
 			}
 		}
 	} else {
-		for name, value := range e.Headers {
-			if !add(name, value) {
+		for _, name := range slices.Sorted(maps.Keys(e.Headers)) {
+			if !add(name, e.Headers[name]) {
 				return nil, false
 			}
 		}
