@@ -3,8 +3,8 @@
 //
 // # Where to start
 //
-// Apply [Schema] once, with psql or whatever applies your schemas, and open the
-// store:
+// Make the tables, by the command `imprest journal migrate`, by [Migrate], or by
+// whatever applies your schemas ([Schema]), and open the store:
 //
 //	store, err := pgstore.Open(pgstore.Config{URL: core.NewSecret(os.Getenv("DATABASE_URL"))})
 //	if err != nil {
@@ -30,6 +30,11 @@
 // that was acknowledged; and add default_query_exec_mode=exec to the URL unless
 // max_prepared_statements is set there.
 //
-// The store never changes a schema. Where it is missing, or is not the one that
-// this version needs, every call says so ([ErrSchema]).
+// # The schema
+//
+// It has a version ([Version]), which stands in the database. A store never changes
+// it: where it is missing, older or newer than what this package needs, every call
+// says so, and what to do ([ErrSchema]). [Migrate] brings it up to date, when you
+// say so: before the programs of a new version are started. A program looks when it
+// connects; one that has a connection keeps it while the schema is changed.
 package pgstore

@@ -21,7 +21,7 @@ func ExampleOpen() {
 	defer store.Close()
 	record, err := store.Put(context.Background(), journal.Record{ID: "p/1", Body: []byte("{}")})
 	if err != nil {
-		log.Fatal(err) // pgstore.ErrSchema: apply pgstore.Schema first
+		log.Fatal(err) // pgstore.ErrSchema: run imprest journal migrate first
 	}
 	fmt.Println(record.Version)
 }

@@ -3,7 +3,6 @@ package pgstore
 import (
 	"cmp"
 	"context"
-	_ "embed"
 	"errors"
 	"fmt"
 	"strings"
@@ -17,16 +16,6 @@ import (
 	"github.com/imprest-go/imprest/core"
 	"github.com/imprest-go/imprest/core/journal"
 )
-
-// Schema is the SQL that makes the table and its index. Apply it before the
-// first call; to apply it again changes nothing.
-//
-//go:embed schema.sql
-var Schema string
-
-// ErrSchema says that the database has no table of the form that this version
-// needs: apply [Schema]. Its code is core.CodeInternal. Nothing was written.
-var ErrSchema error = &core.Error{Op: "pgstore", Code: core.CodeInternal, Err: errors.New("the table imprest_records is missing, or of another form: apply pgstore.Schema")}
 
 // Config says where the database is.
 type Config struct {
@@ -55,6 +44,21 @@ var _ journal.Store = (*Store)(nil)
 // errors have core.CodeInvalid, and show nothing of the URL.
 func Open(cfg Config) (*Store, error) {
 	const op = "pgstore.Open"
+	pool, err := cfg.parse(op)
+	if err != nil {
+		return nil, err
+	}
+	pool.ConnConfig.RuntimeParams["synchronous_commit"] = "on"
+	pool.AfterConnect = checkConnection
+	opened, err := pgxpool.NewWithConfig(context.Background(), pool)
+	if err != nil {
+		return nil, core.Invalid(op, "URL cannot be used")
+	}
+	return &Store{pool: opened, timeout: cmp.Or(cfg.Timeout, 10*time.Second)}, nil
+}
+
+// parse checks cfg, for Open and for Migrate.
+func (cfg Config) parse(op string) (*pgxpool.Config, error) {
 	if cfg.URL.IsZero() {
 		return nil, core.Invalid(op, "URL must be set: postgres://user:password@host/database")
 	}
@@ -72,15 +76,10 @@ func Open(cfg Config) (*Store, error) {
 	case !strings.Contains(cfg.URL.Reveal(), "pool_max_conns"):
 		pool.MaxConns = 8
 	}
-	pool.ConnConfig.RuntimeParams["synchronous_commit"] = "on"
 	if pool.ConnConfig.RuntimeParams["application_name"] == "" {
 		pool.ConnConfig.RuntimeParams["application_name"] = "imprest"
 	}
-	opened, err := pgxpool.NewWithConfig(context.Background(), pool)
-	if err != nil {
-		return nil, core.Invalid(op, "URL cannot be used")
-	}
-	return &Store{pool: opened, timeout: cmp.Or(cfg.Timeout, 10*time.Second)}, nil
+	return pool, nil
 }
 
 // Close waits for what is under way and closes all connections.
@@ -289,7 +288,7 @@ func unread(ctx context.Context, op string, err error) error {
 	case errors.Is(err, ErrSchema):
 		return err
 	case noSchema(err):
-		return fmt.Errorf("%w (%s)", ErrSchema, sqlState(err))
+		return fmt.Errorf("%w (%s): %s", ErrSchema, sqlState(err), remedy)
 	}
 	return &core.Error{Op: "pgstore." + op, Code: core.CodeUnreached, Safe: true, Err: withCause(ctx, err)}
 }
@@ -300,7 +299,9 @@ func unwritten(ctx context.Context, op string, err error) error {
 	_, waiting := errors.AsType[unsent](err)
 	switch state := sqlState(err); {
 	case noSchema(err):
-		return fmt.Errorf("%w (%s)", ErrSchema, state)
+		return fmt.Errorf("%w (%s): %s", ErrSchema, state, remedy)
+	case errors.Is(err, ErrSchema):
+		return err
 	case state != "" && !ambiguous(state), pgconn.SafeToRetry(err), waiting:
 		return &core.Error{Op: "pgstore." + op, Code: core.CodeUnreached, Safe: true, Err: fmt.Errorf("nothing was written: %w", withCause(ctx, err))}
 	}

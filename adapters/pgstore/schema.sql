@@ -11,3 +11,10 @@ CREATE TABLE IF NOT EXISTS imprest_records (
 
 -- What a sweep asks for; most records are never due again.
 CREATE INDEX IF NOT EXISTS imprest_records_due ON imprest_records (due) WHERE due IS NOT NULL;
+
+-- Which version of all this is there, in one row.
+CREATE TABLE IF NOT EXISTS imprest_schema (
+	single  boolean PRIMARY KEY DEFAULT true CHECK (single),
+	version integer NOT NULL
+);
+INSERT INTO imprest_schema (version) VALUES (1) ON CONFLICT DO NOTHING;

@@ -1,0 +1,4 @@
+package pgstore
+
+// MigrateBy is Migrate by other steps than ours.
+var MigrateBy = migrate
