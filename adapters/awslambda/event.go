@@ -33,9 +33,10 @@ type event struct {
 	RawPath        string `json:"rawPath"`
 	RawQueryString string `json:"rawQueryString"`
 	RequestContext struct {
-		Stage      string          `json:"stage"`
-		DomainName string          `json:"domainName"`
-		ELB        json.RawMessage `json:"elb"`
+		Stage        string          `json:"stage"`
+		DomainName   string          `json:"domainName"`
+		ConnectionID string          `json:"connectionId"`
+		ELB          json.RawMessage `json:"elb"`
 		Identity   struct {
 			SourceIP string `json:"sourceIp"`
 		} `json:"identity"`
@@ -89,6 +90,8 @@ func readEvent(payload []byte) (*event, error) {
 		return nil, fmt.Errorf("awslambda: the event is of two minds, so nobody can tell what it asks: %s", shapeOf(payload))
 	case (v1 || v2) && (e.MethodARN != "" || e.RouteARN != ""):
 		return nil, errors.New("awslambda: the event asks an authorizer, and a handler of requests is none: take it off the API's authorizers")
+	case (v1 || v2) && e.RequestContext.ConnectionID != "":
+		return nil, errors.New("awslambda: the event is of a WebSocket, which a handler of requests cannot answer")
 	case v2 && e.Version != "2.0", v2 && (e.MultiValueHeaders != nil || e.Path != ""):
 		return nil, fmt.Errorf("awslambda: the event has fields of v1 and of v2: %s", shapeOf(payload))
 	case v2 && strings.Contains(e.RequestContext.DomainName, ".lambda-url."):
