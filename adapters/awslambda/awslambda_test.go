@@ -238,7 +238,7 @@ func TestEventsThatFailTheInvocation(t *testing.T) {
 		"CloudWatch Logs":       {`{"awslogs":{"data":"c2VjcmV0"}}`, "it has 1 members"},
 		"the console's test":    {`{"key1":"value1","key2":"value2","key3":"value3"}`, "it has 3 members"},
 		"a WebSocket":           {`{"requestContext":{"routeKey":"$connect","eventType":"CONNECT","connectionId":"x"},"headers":{},"isBase64Encoded":false}`, "it has requestContext, headers, isBase64Encoded"},
-		"a WebSocket's POST":   {string(restEvent().with(object{"requestContext": object{"routeKey": "$default", "eventType": "MESSAGE", "connectionId": "secret"}}).bytes(t)), "a WebSocket"},
+		"a WebSocket's POST":    {string(restEvent().with(object{"requestContext": object{"routeKey": "$default", "eventType": "MESSAGE", "connectionId": "secret"}}).bytes(t)), "a WebSocket"},
 		"a text":                {`"secret"`, "no JSON object"},
 		"a number":              {`1`, "no JSON object"},
 		"no byte":               {``, "no JSON object"},

@@ -37,7 +37,7 @@ type event struct {
 		DomainName   string          `json:"domainName"`
 		ConnectionID string          `json:"connectionId"`
 		ELB          json.RawMessage `json:"elb"`
-		Identity   struct {
+		Identity     struct {
 			SourceIP string `json:"sourceIp"`
 		} `json:"identity"`
 		HTTP *struct {
