@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -44,47 +45,66 @@ func dynalite(t testing.TB) string {
 	t.Helper()
 	server.Lock()
 	defer server.Unlock()
-	if server.address != "" {
-		return server.address
+	if server.address == "" {
+		server.address, server.stop = startDynalite(t, "0", "")
 	}
+	return server.address
+}
+
+// startDynalite starts a server, on any port if that is "0", with its files in
+// dir, or in memory. What stops it kills it.
+func startDynalite(t testing.TB, port, dir string) (address string, stop func()) {
+	t.Helper()
 	script, err := filepath.Abs("../../testkit/internal/dynalite/node_modules/dynalite/cli.js")
 	require.NoError(t, err)
 	require.FileExists(t, script, "dynalite is missing: make parts")
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	port := ln.Addr().(*net.TCPAddr).Port
-	require.NoError(t, ln.Close())
-	cmd := exec.Command("node", "--require", filepath.Join(filepath.Dir(script), "../../survive.js"), script, "--host", "127.0.0.1", "--port", strconv.Itoa(port), "--createTableMs", "5")
+	if port == "0" {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		port = strconv.Itoa(ln.Addr().(*net.TCPAddr).Port)
+		require.NoError(t, ln.Close())
+	}
+	args := []string{"--require", filepath.Join(filepath.Dir(script), "../../survive.js"), script, "--host", "127.0.0.1", "--port", port, "--createTableMs", "5"}
+	if dir != "" {
+		args = append(args, "--path", dir)
+	}
+	cmd := exec.Command("node", args...)
 	cmd.Stderr = os.Stderr
 	require.NoError(t, cmd.Start())
-	server.address = "http://127.0.0.1:" + strconv.Itoa(port)
-	server.stop = func() {
+	stop = sync.OnceFunc(func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
-	}
-	require.Eventually(t, func() bool {
-		conn, err := net.Dial("tcp", fmt.Sprint("127.0.0.1:", port))
-		if err != nil {
-			return false
+	})
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		conn, err := net.Dial("tcp", "127.0.0.1:"+port)
+		if err == nil {
+			_ = conn.Close()
+			return "http://127.0.0.1:" + port, stop
 		}
-		return conn.Close() == nil
-	}, 20*time.Second, 20*time.Millisecond)
-	return server.address
+		if time.Now().After(deadline) {
+			stop()
+			require.NoError(t, err, "dynalite does not start")
+		}
+	}
 }
 
 var tables atomic.Int64
 
 func openTable(t testing.TB, table string) *dynamostore.Store {
 	t.Helper()
-	s, err := dynamostore.New(onDynalite(t, table))
+	return openAt(t, dynalite(t), table)
+}
+
+func openAt(t testing.TB, address, table string) *dynamostore.Store {
+	t.Helper()
+	s, err := dynamostore.New(onDynalite(address, table))
 	require.NoError(t, err)
 	return s
 }
 
-func onDynalite(t testing.TB, table string) dynamostore.Config {
-	t.Helper()
+func onDynalite(address, table string) dynamostore.Config {
 	return dynamostore.Config{
-		Table: table, Region: "cn-north-1", Endpoint: dynalite(t), Timeout: 20 * time.Second,
+		Table: table, Region: "cn-north-1", Endpoint: address, Timeout: 20 * time.Second,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
 		}),
@@ -94,14 +114,19 @@ func onDynalite(t testing.TB, table string) dynamostore.Config {
 // empty makes a table and returns its name.
 func empty(t testing.TB) string {
 	t.Helper()
+	return emptyAt(t, dynalite(t))
+}
+
+func emptyAt(t testing.TB, address string) string {
+	t.Helper()
 	table := fmt.Sprintf("journal-%d", tables.Add(1))
-	s := openTable(t, table)
-	require.NoError(t, dynamostore.CreateTable(t.Context(), onDynalite(t, table)))
+	s := openAt(t, address, table)
+	require.NoError(t, dynamostore.CreateTable(t.Context(), onDynalite(address, table)))
 	require.Eventually(t, func() bool { // it takes a moment to be ready
 		_, err := s.Get(t.Context(), "ready")
 		return err != nil && core.CodeOf(err) == core.CodeNotFound
 	}, 10*time.Second, 5*time.Millisecond)
-	require.Equal(t, core.CodeConflict, core.CodeOf(dynamostore.CreateTable(t.Context(), onDynalite(t, table))))
+	require.Equal(t, core.CodeConflict, core.CodeOf(dynamostore.CreateTable(t.Context(), onDynalite(address, table))))
 	return table
 }
 
@@ -117,6 +142,28 @@ func TestStore(t *testing.T) {
 		Reopen: func(t testing.TB, s journal.Store) journal.Store {
 			table, _ := names.Load(s)
 			return remember(table.(string))
+		},
+		Share: func(t testing.TB, s journal.Store) journal.Store {
+			table, _ := names.Load(s)
+			return openTable(t, table.(string))
+		},
+		Crash: func(t testing.TB) (journal.Store, func() journal.Store) {
+			dir := t.TempDir()
+			address, stop := startDynalite(t, "0", dir)
+			table := emptyAt(t, address)
+			_, port, err := net.SplitHostPort(strings.TrimPrefix(address, "http://"))
+			require.NoError(t, err)
+			t.Cleanup(func() { stop() })
+			return openAt(t, address, table), func() journal.Store {
+				stop()
+				_, stop = startDynalite(t, port, dir)
+				return openAt(t, address, table)
+			}
+		},
+		Through: func(t testing.TB, s journal.Store) (journal.Store, *storetest.Link) {
+			link := storetest.NewLink(t, strings.TrimPrefix(dynalite(t), "http://"))
+			table, _ := names.Load(s)
+			return openAt(t, "http://"+link.Addr(), table.(string)), link
 		},
 	})
 }

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -372,15 +374,41 @@ func (s *Store) gather(ctx context.Context, op string, limit int, query dynamodb
 	if from, ok := values[":from"].(*types.AttributeValueMemberS); ok && from.Value > values[":to"].(*types.AttributeValueMemberS).Value {
 		return nil, nil // DynamoDB refuses such a range
 	}
-	var found []journal.Record
-	for shard := range int64(Shards) {
-		got, err := s.page(ctx, op, limit, shard, query, values)
-		if err != nil {
-			return nil, err
-		}
-		found = append(found, got...)
+	// A few at once, since each waits for the network; who fails stops the rest.
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var answers [Shards][]journal.Record
+	var next atomic.Int64
+	var asking sync.WaitGroup
+	for range gatherers {
+		asking.Go(func() {
+			for shard := next.Add(1) - 1; shard < Shards; shard = next.Add(1) - 1 {
+				got, err := s.page(ctx, op, limit, shard, query, values)
+				if err != nil {
+					cancel(err) // the first is the cause
+					return
+				}
+				answers[shard] = got
+			}
+		})
 	}
-	return found, nil
+	asking.Wait()
+	if ctx.Err() != nil {
+		return nil, gathered(op, context.Cause(ctx))
+	}
+	return slices.Concat(answers[:]...), nil
+}
+
+// gatherers is how many shards are asked at once.
+const gatherers = 4
+
+// gathered is the error of a gather: that of a query, or that the caller's
+// context ended, which a query has perhaps not seen.
+func gathered(op string, cause error) error {
+	if cause == context.Canceled || cause == context.DeadlineExceeded {
+		return unread(op, cause)
+	}
+	return cause
 }
 
 // page reads at most limit records of one shard, however many answers it takes.
@@ -391,6 +419,7 @@ func (s *Store) page(ctx context.Context, op string, limit int, shard int64, que
 		query.ExpressionAttributeValues[name] = value
 	}
 	var found []journal.Record
+	at := map[string]int{} // a record may move on while its shard is read, and come up again
 	for {
 		query.Limit = aws.Int32(int32(min(limit-len(found), 1000)))
 		call, cancel, err := s.within(ctx)
@@ -407,6 +436,11 @@ func (s *Store) page(ctx context.Context, op string, limit int, shard int64, que
 			if err != nil {
 				return nil, err
 			}
+			if i, again := at[r.ID]; again {
+				found[i] = r
+				continue
+			}
+			at[r.ID] = len(found)
 			found = append(found, r)
 		}
 		if len(answer.LastEvaluatedKey) == 0 || len(found) >= limit {

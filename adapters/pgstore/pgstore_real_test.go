@@ -64,6 +64,19 @@ func TestStore(t *testing.T) {
 			require.NoError(t, s.(*pgstore.Store).Close())
 			return remember(urlOf(s), open(t, urlOf(s)))
 		},
+		Crash: func(t testing.TB) (journal.Store, func() journal.Store) {
+			url := empty(t)
+			return open(t, url), func() journal.Store {
+				postgres(t).crash(t)
+				return open(t, url)
+			}
+		},
+		Through: func(t testing.TB, s journal.Store) (journal.Store, *storetest.Link) {
+			link := storetest.NewLink(t, "127.0.0.1:"+postgres(t).port)
+			_, port, err := net.SplitHostPort(link.Addr())
+			require.NoError(t, err)
+			return open(t, urlOf(s)+"&host=127.0.0.1&port="+port), link
+		},
 		Share: func(t testing.TB, s journal.Store) journal.Store { return remember(urlOf(s), open(t, urlOf(s))) },
 	})
 }

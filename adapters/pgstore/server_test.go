@@ -113,6 +113,28 @@ func startServer(t testing.TB) (*server, func()) {
 	}
 }
 
+// crash kills the process that serves a store: the server then ends all of them,
+// throws away what it had in memory, the log that is not written among it, and
+// recovers from its files. It returns when it has.
+func (s *server) crash(t testing.TB) {
+	t.Helper()
+	conn, err := pgx.Connect(context.Background(), s.url("public"))
+	require.NoError(t, err)
+	defer conn.Close(context.Background())
+	var pid int
+	require.NoError(t, conn.QueryRow(context.Background(), "SELECT pid FROM pg_stat_activity WHERE application_name = 'imprest' LIMIT 1").Scan(&pid))
+	require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
+	_, err = conn.Exec(context.Background(), "SELECT pg_sleep(60)")
+	require.Error(t, err, "the server ends every connection")
+	require.Eventually(t, func() bool {
+		again, err := pgx.Connect(context.Background(), s.url("public"))
+		if err != nil {
+			return false
+		}
+		return again.Close(context.Background()) == nil
+	}, 30*time.Second, 10*time.Millisecond)
+}
+
 func (s *server) url(schema string) string {
 	return fmt.Sprintf("postgres://imprest@127.0.0.1:%s/postgres?sslmode=disable&search_path=%s", s.port, schema)
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/imprest-go/imprest/adapters/sqlitestore"
 	"github.com/imprest-go/imprest/core/journal"
+	"github.com/imprest-go/imprest/testkit/storetest"
 )
 
 // The variables that make this test binary a process with a store of its own.
@@ -34,6 +35,8 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	case "write":
 		err = writeForEver(os.Getenv(pathVariable), os.Stdout)
+	case "serve":
+		err = serve(os.Getenv(pathVariable))
 	case "count":
 		err = countTo(os.Getenv(pathVariable), countEach)
 	}
@@ -41,6 +44,15 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+}
+
+// serve is the store in a process of its own, for the suite to kill.
+func serve(path string) error {
+	s, err := sqlitestore.Open(context.Background(), sqlitestore.Config{Path: path})
+	if err != nil {
+		return err
+	}
+	return storetest.Serve(s, os.Stdin, os.Stdout)
 }
 
 // child is this binary as another process, which does what mode says.

@@ -36,6 +36,16 @@ func TestStore(t *testing.T) {
 			paths.Store(again, path)
 			return again
 		},
+		Crash: func(t testing.TB) (journal.Store, func() journal.Store) {
+			path := filepath.Join(t.TempDir(), "journal.db")
+			p := storetest.Start(t, child(t, "serve", path))
+			return p, func() journal.Store {
+				p.Kill()
+				p = storetest.Start(t, child(t, "serve", path))
+				return p
+			}
+		},
+		Lacks: map[string]string{"Through": "there is no connection between a file and its caller: its own tests cut contexts and commits"},
 		Share: func(t testing.TB, s journal.Store) journal.Store {
 			path, _ := paths.Load(s)
 			return open(t, path.(string))

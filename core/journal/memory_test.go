@@ -11,9 +11,12 @@ import (
 	"github.com/imprest-go/imprest/testkit/storetest"
 )
 
+const mortal = "it lives as long as the process"
+
 func TestMemory(t *testing.T) {
 	storetest.Run(t, storetest.Harness{
-		Open: func(testing.TB) journal.Store { return journal.NewMemory() },
+		Open:  func(testing.TB) journal.Store { return journal.NewMemory() },
+		Lacks: map[string]string{"Reopen": mortal, "Crash": mortal, "Through": "nothing is between it and its caller"},
 	})
 }
 

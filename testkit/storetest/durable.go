@@ -22,15 +22,7 @@ func (h Harness) reopen(t testing.TB, s journal.Store) journal.Store {
 	return s
 }
 
-func needReopen(t testing.TB, h Harness) {
-	t.Helper()
-	if h.Reopen == nil {
-		t.Skip("the store is not persistent: Harness.Reopen is nil")
-	}
-}
-
 func reopenKeepsEverything(t testing.TB, h Harness) {
-	needReopen(t, h)
 	s := h.Open(t)
 	created := mustPut(t, s, journal.Record{ID: "p/1", Due: noon, Expires: noon.Add(time.Hour), Body: []byte("a\x00b")})
 	replaced := mustPut(t, s, mustPut(t, s, journal.Record{ID: "p/2", Due: noon.Add(-time.Hour), Body: make([]byte, journal.MaxBody)}))
@@ -55,7 +47,6 @@ func reopenKeepsEverything(t testing.TB, h Harness) {
 }
 
 func reopenKeepsAnswered(t testing.TB, h Harness) {
-	needReopen(t, h)
 	const workers, each = 16, 10
 	s := h.Open(t)
 	var answered [workers]journal.Record

@@ -55,13 +55,18 @@ func (h *hooked) List(ctx context.Context, prefix, after string, limit int) ([]j
 	return h.Store.List(ctx, prefix, after, limit)
 }
 
-// broken is a store that breaks rules, and the rules whose cases must tell.
+// broken is a store that breaks rules, and the rules whose cases must tell, or
+// the very cases that must.
 type broken struct {
 	name   string
 	rules  []int
+	caught []string
 	spoil  func(h *hooked, sound journal.Store)
 	reopen func(testing.TB, journal.Store) journal.Store
 	share  func(testing.TB, journal.Store) journal.Store
+	// crash and through are Harness's, of a store that is sound until then.
+	crash   func(testing.TB) (journal.Store, func() journal.Store)
+	through func(h *hooked, sound journal.Store, cut func() Cut)
 }
 
 func (b broken) harness() Harness {
@@ -76,6 +81,13 @@ func (b broken) harness() Harness {
 		},
 		Reopen: b.reopen,
 		Share:  b.share,
+		Crash:  b.crash,
+		Through: func(t testing.TB, s journal.Store) (journal.Store, *Link) {
+			link := NewLink(t, "127.0.0.1:1") // it is armed, and carries nothing
+			h := &hooked{Store: s}
+			b.through(h, s, link.take)
+			return h, link
+		},
 	}
 }
 

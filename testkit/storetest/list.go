@@ -69,7 +69,7 @@ func listPrefixesAndAfters(t testing.TB, h Harness) {
 	for i, prefix := range texts {
 		for j, after := range texts {
 			// Every pair with one of the two empty, and a part of the rest.
-			if i > 0 && j > 0 && (i+j)%9 != 0 {
+			if i > 0 && j > 0 && (i+j)%31 != 0 {
 				continue
 			}
 			want := []string{}

@@ -13,19 +13,32 @@ import (
 )
 
 // Harness tells the suite how to reach the store under test, and what its
-// engine promises.
+// engine promises. Only Open is required of every store; of the other hooks,
+// Lacks says why one is not there.
 type Harness struct {
 	// Open returns a fresh, empty store. It is called once or more per case;
 	// what must be closed is closed by t.Cleanup.
 	Open func(t testing.TB) journal.Store
 	// Reopen closes s and opens the same data again, as a process does that
-	// was restarted. Nil: the store is not persistent, and the cases about
-	// it are skipped.
+	// was restarted.
 	Reopen func(t testing.TB, s journal.Store) journal.Store
+	// Crash returns a fresh, empty store like Open's, and what ends its engine
+	// as kill -9 does, while calls are under way, and then opens the data
+	// again. Where the engine is a server, crash kills that; where it lives
+	// within the process, the store is a [Process]. crash may be called again.
+	Crash func(t testing.TB) (s journal.Store, crash func() journal.Store)
+	// Through opens the data of s a second time, over a link that the cases
+	// cut; [NewLink] makes one to the engine's server. One call at a time goes
+	// through it.
+	Through func(t testing.TB, s journal.Store) (journal.Store, *Link)
 	// Share opens the data of s a second time while s stays open, as another
 	// process would, and closes that by t.Cleanup. The cases that race use
 	// both then. Nil: the store is for one process.
 	Share func(t testing.TB, s journal.Store) journal.Store
+	// Lacks says why Reopen, Crash or Through, by that name, is nil: "Reopen":
+	// "it lives as long as the process". The cases that need it are left out
+	// then, and the reason is logged; without a reason Run fails.
+	Lacks map[string]string
 	// DueLag is how long Due may take to show a change. Zero: Due is exact
 	// at once, in what it shows and in its order. Otherwise the cases wait
 	// that long at most for what Due has to show in the end, and do not look
@@ -35,51 +48,79 @@ type Harness struct {
 
 // Run runs every case of the suite as a subtest of t.
 func Run(t *testing.T, h Harness) {
+	require.NotNil(t, h.Open, "Harness.Open")
+	for name, there := range h.hooks() {
+		require.True(t, there != (h.Lacks[name] != ""), "Harness.%s is set, or Harness.Lacks says why it is not", name)
+	}
 	for _, c := range cases {
+		if c.needs != "" && !h.hooks()[c.needs] {
+			t.Logf("left out: %s: Harness.%s is lacking: %s", c.title(), c.needs, h.Lacks[c.needs])
+			continue
+		}
 		t.Run(c.title(), func(t *testing.T) { c.run(t, h) })
 	}
 }
 
-// conformance is one case: what it is called, the rule it stands for, and how
-// it is tried.
+// hooks tells which of the hooks are there that a store may lack.
+func (h Harness) hooks() map[string]bool {
+	return map[string]bool{"Reopen": h.Reopen != nil, "Crash": h.Crash != nil, "Through": h.Through != nil}
+}
+
+// conformance is one case: what it is called, the rule it stands for, how it is
+// tried, and the hook without which it is left out.
 type conformance struct {
-	rule int
-	name string
-	try  func(t testing.TB, h Harness)
+	rule  int
+	name  string
+	try   func(t testing.TB, h Harness)
+	needs string
 }
 
 var cases = []conformance{
-	{1, "put creates at version 1 and replaces one version by the next", putCreatesAndReplaces},
-	{1, "put returns what get reads", putReturnsWhatIsStored},
-	{1, "of 64 racing puts one wins each version", racingPutsHaveOneWinner},
-	{1, "a counter loses no update", counterLosesNoUpdate},
-	{1, "random operations agree with a model", agreesWithModel},
-	{2, "a put at another version changes nothing", conflictChangesNothing},
-	{2, "a losing put returns the stored record", conflictReturnsStored},
-	{2, "a put at a version where there is no record", conflictWithAbsent},
-	{3, "reopening keeps everything", reopenKeepsEverything},
-	{3, "reopening keeps what was answered under load", reopenKeepsAnswered},
-	{4, "no reader ever goes back to an older version", readsNeverGoBack},
-	{5, "get of what is not there", getAbsent},
-	{5, "get sees the write that was just answered", getSeesLatest},
-	{6, "delete removes at its version only", deleteSemantics},
-	{6, "after a delete the id begins again at version 1", deleteThenCreate},
-	{6, "of racing deletes and puts one wins", racingDeletes},
-	{7, "due shows what is due, the earliest first", dueOrder},
-	{7, "due keeps to its limit", dueLimit},
-	{7, "due follows every change of a record", dueFollowsChanges},
-	{7, "working off what is due misses nothing", dueMissesNothing},
-	{8, "list is in the order of ids and within its limit", listOrderAndLimit},
-	{8, "prefix and after mean their bytes", listPrefixesAndAfters},
-	{8, "a walk sees each record once while others come and go", listWalkWhileRecordsMove},
-	{8, "a walk sees each record once among writers", listWalkAmongWriters},
-	{9, "a put that was cut short is known, or unknown", cutShort},
-	{10, "bad ids, versions and bodies are refused", refusals},
-	{10, "every id within the limits is accepted", acceptedIDs},
-	{11, "times are cut to the millisecond and come back in UTC", times},
-	{11, "bodies come back as they were", bodies},
-	{11, "no memory is shared", noAliasing},
-	{12, "an ended context changes nothing", endedContext},
+	{1, "put creates at version 1 and replaces one version by the next", putCreatesAndReplaces, ""},
+	{1, "put returns what get reads", putReturnsWhatIsStored, ""},
+	{1, "of 64 racing puts one wins each version", racingPutsHaveOneWinner, ""},
+	{1, "of 64 racing puts of the same record one wins", racingEqualPuts, ""},
+	{1, "a counter loses no update", counterLosesNoUpdate, ""},
+	{1, "random operations agree with a model", agreesWithModel, ""},
+	{2, "a put at another version changes nothing", conflictChangesNothing, ""},
+	{2, "a losing put returns the stored record", conflictReturnsStored, ""},
+	{2, "a put at a version where there is no record", conflictWithAbsent, ""},
+	{3, "reopening keeps everything", reopenKeepsEverything, "Reopen"},
+	{3, "reopening keeps what was answered under load", reopenKeepsAnswered, "Reopen"},
+	{3, "a crash keeps what was answered", crashKeepsAnswered, "Crash"},
+	{4, "a crash takes back nothing that was read", crashKeepsRead, "Crash"},
+	{4, "no reader ever goes back to an older version", readsNeverGoBack, ""},
+	{5, "get of what is not there", getAbsent, ""},
+	{5, "get sees the write that was just answered", getSeesLatest, ""},
+	{6, "delete removes at its version only", deleteSemantics, ""},
+	{6, "after a delete the id begins again at version 1", deleteThenCreate, ""},
+	{6, "of 64 racing deletes and puts one wins", racingDeletes, ""},
+	{7, "due shows what is due, the earliest first", dueOrder, ""},
+	{7, "due keeps to its limit", dueLimit, ""},
+	{7, "due follows every change of a record", dueFollowsChanges, ""},
+	{7, "due goes by the caller's time alone", dueByTheCallersTime, ""},
+	{7, "due shows no record twice among writers", dueAmongWriters, ""},
+	{7, "working off what is due misses nothing", dueMissesNothing, ""},
+	{7, "workers whose clocks differ miss nothing", dueWithSkewedClocks, ""},
+	{7, "working off a due that lags takes each record once", dueThatLags, ""},
+	{8, "list is in the order of ids and within its limit", listOrderAndLimit, ""},
+	{8, "prefix and after mean their bytes", listPrefixesAndAfters, ""},
+	{8, "a walk sees each record once while others come and go", listWalkWhileRecordsMove, ""},
+	{8, "a walk sees each record once among writers", listWalkAmongWriters, ""},
+	{9, "a write that was cut short is known, or unknown", cutShort, ""},
+	{9, "a write whose connection was cut is unknown", cutOff, "Through"},
+	{9, "after an unknown write there is one of two states", unknownIsOneOfTwo, ""},
+	{9, "a claim has one holder whatever fails", claimsAmongFaults, ""},
+	{9, "a counter counts once whatever fails", countsAmongFaults, ""},
+	{9, "a purchase is paid and granted once whatever fails", purchasesAmongFaults, ""},
+	{10, "bad ids, versions and bodies are refused", refusals, ""},
+	{10, "every id within the limits is accepted", acceptedIDs, ""},
+	{11, "times are cut to the millisecond and come back in UTC", times, ""},
+	{11, "bodies come back as they were", bodies, ""},
+	{11, "many of the greatest bodies come back at once", manyGreatBodies, ""},
+	{11, "no memory is shared", noAliasing, ""},
+	{12, "an ended context changes nothing", endedContext, ""},
+	{12, "a context that ends after the answer takes nothing back", endedAfterwards, ""},
 }
 
 func (c conformance) title() string { return fmt.Sprintf("rule %02d %s", c.rule, c.name) }
@@ -176,8 +217,11 @@ func requireDue(t testing.TB, h Harness, s journal.Store, before time.Time, want
 
 // within reports whether ok came true before DueLag had passed. It polls only
 // engines that lag.
-func (h Harness) within(t testing.TB, ok func() bool) bool {
-	for deadline := time.Now().Add(h.DueLag); ; {
+func (h Harness) within(t testing.TB, ok func() bool) bool { return eventually(t, h.DueLag, ok) }
+
+// eventually reports whether ok came true before the time had passed.
+func eventually(t testing.TB, within time.Duration, ok func() bool) bool {
+	for deadline := time.Now().Add(within); ; {
 		if ok() {
 			return true
 		}

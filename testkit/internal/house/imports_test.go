@@ -52,7 +52,7 @@ var lattice = []struct{ pkg, imports, reason string }{
 	{"testkit", "core", "the fake makes its own signatures: with core/sign, client and fake could be wrong together"},
 	{"testkit/phone", "core core/vvchat adapters/nethttp testkit rsc.io/qr", "screens over the fake platform; it serves itself, and draws its links"},
 	{"testkit/lambdatest", "", "AWS from outside: it knows JSON and a process, nothing of ours"},
-	{"testkit/storetest", "core core/journal github.com/stretchr/testify/assert github.com/stretchr/testify/require", "a suite is made of tests"},
+	{"testkit/storetest", "core core/callback core/journal core/purchase core/vvchat github.com/stretchr/testify/assert github.com/stretchr/testify/require", "a suite is made of tests; it sells on the store while that fails"},
 	{"testkit/internal/fleet", "core core/journal core/purchase core/vvchat adapters/dynamostore adapters/pgstore adapters/webhook testkit github.com/jackc/pgx/v5", "the outside of a fleet: it puts orders on record, plays platform and warehouse, and reads both stores at the end"},
 	{"testkit/internal/fleet/soak", "testkit/internal/fleet", "a main: make soak"},
 	{"testkit/internal/house", "", "tests alone"},
