@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -90,6 +91,9 @@ func startDynalite(t testing.TB, port, dir string) (address string, stop func())
 
 var tables atomic.Int64
 
+// client keeps as many connections as the suite has racers.
+var client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
+
 func openTable(t testing.TB, table string) *dynamostore.Store {
 	t.Helper()
 	return openAt(t, dynalite(t), table)
@@ -104,7 +108,7 @@ func openAt(t testing.TB, address, table string) *dynamostore.Store {
 
 func onDynalite(address, table string) dynamostore.Config {
 	return dynamostore.Config{
-		Table: table, Region: "cn-north-1", Endpoint: address, Timeout: 20 * time.Second,
+		Table: table, Region: "cn-north-1", Endpoint: address, Timeout: 20 * time.Second, HTTPClient: client,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
 		}),

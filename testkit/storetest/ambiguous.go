@@ -236,7 +236,7 @@ func claimsAmongFaults(t testing.TB, h Harness) {
 // countsAmongFaults counts as core/purchase writes: each change leaves a trace
 // in the record, by which whoever made it knows whether it counted.
 func countsAmongFaults(t testing.TB, h Harness) {
-	const workers, each, percent = 6, 8, 30
+	const workers, each, percent = 6, 5, 30
 	s := h.Open(t)
 	handle := h.handles(t, s)
 	var proxies [2]*FaultyStore

@@ -89,7 +89,7 @@ func endedAfterwards(t testing.TB, h Harness) {
 // cuts short. An answer is taken at its word: nil is done; ErrUnknown may be
 // either, and writing again tells; any other error was not done.
 func cutShort(t testing.TB, h Harness) {
-	const workers, each = 16, 25
+	const workers, each = 16, 15
 	type outcome struct {
 		change
 		err error

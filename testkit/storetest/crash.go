@@ -91,7 +91,7 @@ func crashKeepsAnswered(t testing.TB, h Harness) {
 // crashKeepsRead crashes the engine under readers, by every way of reading, and
 // looks whether it has taken back what one of them was shown.
 func crashKeepsRead(t testing.TB, h Harness) {
-	const writers, readers, ids, reads = 12, 4, 3, 300
+	const writers, readers, ids, reads = 12, 4, 3, 120
 	s, crash := h.Crash(t)
 	id := func(n int) string { return "p/" + strconv.Itoa(n%ids) }
 	for n := range ids {

@@ -129,7 +129,7 @@ func dueByTheCallersTime(t testing.TB, h Harness) {
 // dueAmongWriters asks while records come, go, and change their places in time.
 // Whatever it shows, it shows once, within the limit, and as it was due.
 func dueAmongWriters(t testing.TB, h Harness) {
-	const records, asks, moves = 30, 25, 200
+	const records, asks, moves = 30, 12, 200
 	s := h.Open(t)
 	handle := h.handles(t, s)
 	for n := range records {
@@ -212,7 +212,7 @@ func dueThatLags(t testing.TB, h Harness) {
 // workOff puts records, half of them while four workers take what is due by
 // their own clocks, and asserts that each is taken once.
 func workOff(t testing.TB, h Harness, s journal.Store, handle func(int) journal.Store, clock func(worker int) time.Time) {
-	const records, workers, window = 120, 4, 7
+	const records, workers, window = 60, 4, 7
 	want := make([]string, records)
 	put := func(i int) {
 		// Many share a time, more than fit in a window.

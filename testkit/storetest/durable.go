@@ -72,7 +72,7 @@ func reopenKeepsAnswered(t testing.TB, h Harness) {
 // once shown cannot be taken back. (That it cannot be taken back by a crash
 // either takes a crash to see.)
 func readsNeverGoBack(t testing.TB, h Harness) {
-	const writers, readers, puts, changes = 4, 8, 60, 80
+	const writers, readers, puts, changes = 4, 8, 40, 50
 	s := h.Open(t)
 	handle := h.handles(t, s)
 	mustPut(t, s, journal.Record{ID: "p/1", Body: []byte("1")})

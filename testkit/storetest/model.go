@@ -68,7 +68,7 @@ func (m model) list(prefix, after string, limit int) []string {
 // compares every answer. Each id has its own place in time, so that Due has
 // one right order.
 func agreesWithModel(t testing.TB, h Harness) {
-	const steps = 400
+	const steps = 250
 	s, m := h.Open(t), model{}
 	ids := []string{"p", "p/", "p/1", "p/10", "p/2", "p0", "P/1", "q%", "q_", "~"}
 	places := append([]string{"", "o", "p/1/", "q"}, ids...)

@@ -45,7 +45,7 @@ func putReturnsWhatIsStored(t testing.TB, h Harness) {
 }
 
 func racingPutsHaveOneWinner(t testing.TB, h Harness) {
-	const rounds, racers = 6, 64
+	const rounds, racers = 4, 64
 	s := h.Open(t)
 	handle := h.handles(t, s)
 	for version := range int64(rounds) {
@@ -96,7 +96,7 @@ func racingEqualPuts(t testing.TB, h Harness) {
 }
 
 func counterLosesNoUpdate(t testing.TB, h Harness) {
-	const workers, each = 16, 20
+	const workers, each = 16, 8
 	s := h.Open(t)
 	handle := h.handles(t, s)
 	var conflicts atomic.Int64
@@ -184,7 +184,7 @@ func getAbsent(t testing.TB, h Harness) {
 // getSeesLatest reads each write at once from other goroutines, as a callback
 // does that follows another on a second connection.
 func getSeesLatest(t testing.TB, h Harness) {
-	const rounds, readers = 40, 3
+	const rounds, readers = 25, 3
 	s := h.Open(t)
 	handle := h.handles(t, s)
 	r := journal.Record{ID: "p/1"}

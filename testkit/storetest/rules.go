@@ -9,7 +9,7 @@ var rules = map[int]string{
 	4: "Nothing is read that is not durable. Get, List, Due, and the record that comes with ErrConflict show no write that a crash could still take back.",
 	5: "Get returns the latest record that was written, or ErrNotFound.",
 	6: "Delete removes the record if its version equals version; another version is ErrConflict, no record is ErrNotFound.",
-	7: "Due returns at most limit records whose Due is set and not after before, the earliest first; none if limit is below 1. It is a hint: it may lag behind, come out of order, or show an old version. " +
+	7: "Due returns at most limit records, each once, whose Due is set and not after before, the earliest first; none if limit is below 1. It is a hint: it may lag behind, come out of order, or show an old version. " +
 		"Who takes work from it Gets the record and takes it by a Put. It forgets nothing for ever.",
 	8: "List returns at most limit records whose id starts with prefix and is greater than after, in the order of their ids; none if limit is below 1. " +
 		"Any bytes may stand in prefix and after, and mean themselves. A record that exists throughout a walk, each call starting after the last id of the one before, is seen exactly once.",
