@@ -1,3 +1,5 @@
+//go:build unix
+
 package fleet
 
 import (
@@ -31,7 +33,7 @@ func (f *fleet) post(ctx context.Context, path string, m testkit.Message) (statu
 	defer cancel()
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) {
 		f.sent.Add(1)
-		p.strike(onForward, time.Duration(rand.ExpFloat64()*float64(6*time.Millisecond)), false)
+		p.strike(onForward, time.Duration(rand.ExpFloat64()*float64([]time.Duration{3, 30}[rand.IntN(2)]*time.Millisecond)), false)
 	}})
 	resp, err := m.Post(ctx, l.client, "http://"+l.addr+path)
 	if err != nil {
@@ -306,6 +308,9 @@ func (f *fleet) waiting(ctx context.Context, s *sale, payment testkit.Payment) {
 	fields.Status = "0"
 	status, answer, by := f.post(ctx, paymentPath, testkit.SignedPayment(fields))
 	s.saw("%s is told that it is not paid yet: %d %.60s", by, status, answer)
+	if status/100 == 4 {
+		s.offends("a genuine notice of status 0 was answered %d by %s", status, by)
+	}
 }
 
 func (f *fleet) pay(ctx context.Context, s *sale, imprestCode string, again bool) (testkit.Payment, error) {

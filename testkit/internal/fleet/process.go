@@ -1,3 +1,5 @@
+//go:build unix
+
 package fleet
 
 import (
@@ -56,6 +58,7 @@ type process struct {
 	takes    bool // notifications are handed to it
 	told     func(name, what string)
 	failed   func(name, what string)
+	killedAt func(moment)
 	armed    atomic.Pointer[moment]
 	asleep   atomic.Bool
 	wokenAt  atomic.Int64 // nanoseconds since 1970
@@ -96,6 +99,7 @@ func (p *process) start() error {
 func (p *process) begin() error {
 	l := &life{cmd: exec.Command(p.binary), ended: make(chan struct{})}
 	l.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "IMPREST_LISTEN=127.0.0.1:0"}, p.env...)
+	l.cmd.SysProcAttr = child(syscall.SIGKILL)
 	stderr, err := l.cmd.StderrPipe()
 	if err != nil {
 		return err
@@ -192,6 +196,7 @@ func (p *process) killAndRestart(at moment) {
 		return
 	}
 	p.kills.Add(1)
+	p.killedAt(at)
 	p.told(p.name, "killed "+string(at))
 	time.Sleep(time.Duration(rand.IntN(300)) * time.Millisecond)
 	if err := p.begin(); err != nil {

@@ -1,9 +1,12 @@
+//go:build unix
+
 package fleet
 
 import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -17,9 +20,11 @@ type Report struct {
 	Store                       string
 	Took                        time.Duration
 	Sent, Acknowledged, Refused int64
-	Kills, Stops                int64
-	Purchases, Granted          int
-	Refunded, InAttention       int
+	Kills, Stops, Cuts          int64
+	// KillsAt says in the middle of what.
+	KillsAt               map[string]int
+	Purchases, Granted    int
+	Refunded, InAttention int
 	// Unpaid are those that nobody paid, and WithAPerson those in attention
 	// that were not granted.
 	Unpaid, WithAPerson int
@@ -39,8 +44,12 @@ func (r Report) String() string {
 
 // Around says what the run had to go through.
 func (r Report) Around() string {
-	return fmt.Sprintf("%s: %.0f s, kills %d, stops %d, lies refused %d, never paid %d, posted again by who slept through a lease %d",
-		r.Store, r.Took.Seconds(), r.Kills, r.Stops, r.Refused, r.Unpaid, r.Again)
+	var at []string
+	for _, moment := range slices.Sorted(maps.Keys(r.KillsAt)) {
+		at = append(at, fmt.Sprintf("%d %s", r.KillsAt[moment], moment))
+	}
+	return fmt.Sprintf("%s: %.0f s, kills %d (%s), stops %d, connections cut %d times, lies refused %d, never paid %d, posted again by who slept through a lease %d",
+		r.Store, r.Took.Seconds(), r.Kills, strings.Join(at, ", "), r.Stops, r.Cuts, r.Refused, r.Unpaid, r.Again)
 }
 
 // Err is nil if the end is exact.
@@ -55,7 +64,10 @@ func (r Report) Err() error {
 func (f *fleet) report(ctx context.Context, offenders []offender) (Report, error) {
 	r := Report{
 		Store: f.cfg.Store.Name, Sent: f.sent.Load(), Acknowledged: f.acknowledged.Load(), Refused: f.refused.Load(),
-		Kills: f.kills(), Stops: f.stops.Load(),
+		Kills: f.kills(), Stops: f.stops.Load(), Cuts: f.cuts.Load(), KillsAt: map[string]int{},
+	}
+	for at, n := range f.at {
+		r.KillsAt[string(at)] = n
 	}
 	for _, o := range offenders {
 		if o.fault.lost {

@@ -1,3 +1,5 @@
+//go:build unix
+
 package fleet
 
 import (
@@ -30,8 +32,9 @@ type Config struct {
 	PayCallbacks, Reconciles int
 	// Callbacks is how many notifications are sent, at least, and Kills how
 	// often a process is killed meanwhile. Stops is how often one is stopped
-	// for longer than a lease, and goes on then.
-	Callbacks, Kills, Stops int
+	// for longer than a lease, and goes on then; Cuts is how often connections
+	// to the store are cut, where it has any.
+	Callbacks, Kills, Stops, Cuts int
 	// Workers is how many sales are under way at once.
 	Workers int
 	// Lease and InFlight are IMPREST_LEASE and IMPREST_IN_FLIGHT, in whole
@@ -39,6 +42,8 @@ type Config struct {
 	Lease, InFlight time.Duration
 	// Later is within what time duplicates come again.
 	Later time.Duration
+	// Load is how long the load may take, at most.
+	Load time.Duration
 	// Settle is how long the fleet may take to settle everything when the
 	// load is over.
 	Settle time.Duration
@@ -92,11 +97,18 @@ type fleet struct {
 	phase                       atomic.Pointer[string]
 	sent, acknowledged, refused atomic.Int64
 	settled                     atomic.Int64
-	stops                       atomic.Int64
+	stops, cuts                 atomic.Int64
 	afterwards                  sync.WaitGroup
 
 	mu       sync.Mutex
 	failures []string
+	at       map[moment]int
+}
+
+func (f *fleet) killedAt(at moment) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.at[at]++
 }
 
 // fails records what went wrong with the fleet as such, and no sale.
@@ -118,9 +130,23 @@ func (f *fleet) process(name string) *process {
 
 // Run makes the run, and returns what came of it. The error is one of the
 // machine, or of ctx: whether the end is exact is in the report.
-func Run(ctx context.Context, cfg Config) (Report, error) {
+func Run(ctx context.Context, cfg Config) (_ Report, err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		select {
+		case <-ctx.Done():
+		case <-cfg.Store.Ended:
+			cancel(fmt.Errorf("the server of %s ended by itself", cfg.Store.Name))
+		}
+	}()
+	defer func() {
+		if err != nil && context.Cause(ctx) != nil {
+			err = context.Cause(ctx)
+		}
+	}()
 	f := &fleet{
-		cfg: cfg, began: time.Now(), ledger: ledger{sales: map[string]*sale{}}, deliverKey: core.NewSecret("the-key-of-the-warehouse-of-the-fleet"),
+		cfg: cfg, began: time.Now(), ledger: ledger{sales: map[string]*sale{}}, at: map[moment]int{}, deliverKey: core.NewSecret("the-key-of-the-warehouse-of-the-fleet"),
 		account: testkit.Account{AppID: "fleet", AppKey: core.NewSecret("the-key-of-the-fleet"), StoreNo: "s1", OutOpenID: "payer"},
 	}
 	f.enters("load")
@@ -157,6 +183,8 @@ func (f *fleet) open() (err error) {
 	f.vvchat, err = testkit.NewPlatform(testkit.PlatformConfig{
 		Accounts: []testkit.Account{f.account}, Clock: testkit.NewRunningClock(), NoListen: true, Async: true,
 		Client: &http.Client{Transport: notifications{f}}, Schedule: schedule, AttemptTimeout: attemptTimeout, Seed: f.cfg.Seed + 1, Keep: 10,
+		// Money moves after whoever sent the payout has lost its lease, if it died.
+		Readings: testkit.Readings{PayoutDelay: f.cfg.Lease + f.cfg.InFlight + f.cfg.Lease/2},
 	})
 	if err != nil {
 		return err
@@ -220,7 +248,7 @@ func (f *fleet) openService() error {
 }
 
 func (f *fleet) newProcess(name, binary string) *process {
-	return &process{name: name, binary: binary, told: f.diary.told, failed: f.fails, env: append([]string{
+	return &process{name: name, binary: binary, told: f.diary.told, failed: f.fails, killedAt: f.killedAt, env: append([]string{
 		"IMPREST_APP_ID=" + f.account.AppID, "IMPREST_APP_KEY=" + f.account.AppKey.Reveal(), "IMPREST_STORE_NO=" + f.account.StoreNo,
 		"IMPREST_BASE_URL=" + f.origin + "/of/" + name, "IMPREST_NOTIFY_URL=" + f.origin + paymentPath,
 		"IMPREST_DELIVER_URL=" + f.origin + "/from/" + name, "IMPREST_DELIVER_KEY=" + f.deliverKey.Reveal(),
@@ -245,6 +273,8 @@ func (f *fleet) kills() (n int64) {
 
 // load sells until enough notifications were sent and enough processes killed.
 func (f *fleet) load(ctx context.Context) error {
+	ctx, late := context.WithTimeoutCause(ctx, f.cfg.Load, errors.New("the load did not come to its end in time"))
+	defer late()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var killing, selling sync.WaitGroup
@@ -254,6 +284,7 @@ func (f *fleet) load(ctx context.Context) error {
 		killing.Go(func() { f.killAtRandom(over) })
 	}
 	killing.Go(func() { f.stopAtRandom(over) })
+	killing.Go(func() { f.cutAtRandom(over) })
 	var n atomic.Int64
 	for range f.cfg.Workers {
 		selling.Go(func() {
@@ -287,15 +318,16 @@ func (f *fleet) killAtRandom(ctx context.Context) {
 		if float64(f.kills()) >= share*float64(f.cfg.Kills) || p.alive() == nil {
 			continue
 		}
-		at := moments[rand.IntN(len(moments))]
-		if !p.takes && at == onForward {
-			at = atOnce
+		moments, patience := takerMoments, 50
+		if !p.takes {
+			moments, patience = sweeperMoments, 150 // a sweep begins every second
 		}
+		at := moments[rand.IntN(len(moments))]
 		before := p.kills.Load()
 		if !p.armed.CompareAndSwap(nil, &at) {
 			continue // another is after it
 		}
-		for wait := 0; at != atOnce && wait < 50 && p.armed.Load() == &at && pause(ctx, 10*time.Millisecond); wait++ {
+		for wait := 0; at != atOnce && wait < patience && p.armed.Load() == &at && pause(ctx, 10*time.Millisecond); wait++ {
 		}
 		if p.armed.CompareAndSwap(&at, nil) {
 			p.killAndRestart(atOnce) // the moment did not come
@@ -305,8 +337,12 @@ func (f *fleet) killAtRandom(ctx context.Context) {
 	}
 }
 
-// moments are when processes are killed, as often as they stand here.
-var moments = []moment{onForward, onForward, onForward, onForward, beforeGrant, beforeGrant, afterGrant, afterGrant, beforePayout, afterPayout, atOnce, atOnce}
+// When processes are killed, as often as it stands here: those that take
+// notifications, and those that sweep.
+var (
+	takerMoments   = []moment{onForward, onForward, onForward, onForward, beforeGrant, afterGrant, atOnce}
+	sweeperMoments = []moment{beforePayout, beforePayout, afterPayout, afterPayout, beforeGrant, afterGrant, atOnce}
+)
 
 // stopAtRandom stops a process for longer than its lease, and lets it go on.
 func (f *fleet) stopAtRandom(ctx context.Context) {
@@ -322,6 +358,22 @@ func (f *fleet) stopAtRandom(ctx context.Context) {
 		if p.sleep(ctx, f.cfg.Lease+f.cfg.InFlight+time.Duration(rand.Int64N(int64(time.Second)))) == nil {
 			f.stops.Add(1)
 		}
+	}
+}
+
+// cutAtRandom cuts connections to the store: nobody knows then what became of
+// the statement that was under way.
+func (f *fleet) cutAtRandom(ctx context.Context) {
+	for f.cfg.Store.Cut != nil && pause(ctx, 20*time.Millisecond) {
+		done := f.cuts.Load()
+		if done >= int64(f.cfg.Cuts) || float64(f.sent.Load())/float64(f.cfg.Callbacks) < (float64(done)+0.5)/float64(f.cfg.Cuts) {
+			continue
+		}
+		f.cuts.Add(1)
+		if err := f.cfg.Store.Cut(ctx); err != nil && ctx.Err() == nil {
+			f.fails("store", "its connections could not be cut: "+err.Error())
+		}
+		f.diary.told("store", "connections cut")
 	}
 }
 

@@ -1,3 +1,5 @@
+//go:build unix
+
 package fleet
 
 import (
@@ -31,8 +33,23 @@ type Store struct {
 	Journal journal.Store
 	// Env is what a process needs to find it.
 	Env []string
+	// Cut ends about half of the connections to it, in the middle of whatever
+	// they are at; nil is a store that has none to speak of.
+	Cut func(context.Context) error
+	// Ended is closed when the server has ended.
+	Ended <-chan struct{}
 	// Close ends the server, and removes what it kept.
 	Close func()
+}
+
+// watch returns a channel that is closed when a process ends.
+func watch(server *exec.Cmd) <-chan struct{} {
+	ended := make(chan struct{})
+	go func() {
+		_ = server.Wait()
+		close(ended)
+	}()
+	return ended
 }
 
 // program finds a program, which Debian may keep out of the path.
@@ -74,8 +91,8 @@ func StartPostgres(ctx context.Context) (_ *Store, err error) {
 			stop()
 		}
 	}()
-	as := &syscall.SysProcAttr{Setpgid: true} // an interrupt of the terminal is not for it
-	if os.Getuid() == 0 {                     // PostgreSQL refuses to run as root
+	as := child(syscall.SIGINT)
+	if os.Getuid() == 0 { // PostgreSQL refuses to run as root
 		if as.Credential, err = account("postgres"); err != nil {
 			return nil, err
 		}
@@ -115,12 +132,13 @@ func StartPostgres(ctx context.Context) (_ *Store, err error) {
 	if err := server.Start(); err != nil {
 		return nil, err
 	}
+	ended := watch(server)
 	closing = append(closing, func() {
 		_ = server.Process.Signal(syscall.SIGINT)
-		_ = server.Wait()
+		<-ended
 	})
 	url := "postgres://imprest@127.0.0.1:" + port + "/postgres?sslmode=disable"
-	if err := ready(ctx, func() error { return applySchema(ctx, url) }); err != nil {
+	if err := ready(ctx, func() error { return execute(ctx, url, pgstore.Schema) }); err != nil {
 		return nil, fmt.Errorf("PostgreSQL does not start: %w", err)
 	}
 	store, err := pgstore.Open(pgstore.Config{URL: core.NewSecret(url), Connections: 16})
@@ -128,7 +146,10 @@ func StartPostgres(ctx context.Context) (_ *Store, err error) {
 		return nil, err
 	}
 	closing = append(closing, func() { _ = store.Close() })
-	return &Store{Name: "postgres", Journal: store, Env: []string{"IMPREST_JOURNAL=" + url}, Close: stop}, nil
+	cut := func(ctx context.Context) error {
+		return execute(ctx, url, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'imprest' AND random() < 0.5")
+	}
+	return &Store{Name: "postgres", Journal: store, Env: []string{"IMPREST_JOURNAL=" + url}, Cut: cut, Ended: ended, Close: stop}, nil
 }
 
 func account(name string) (*syscall.Credential, error) {
@@ -144,13 +165,13 @@ func account(name string) (*syscall.Credential, error) {
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, err
 }
 
-func applySchema(ctx context.Context, url string) error {
+func execute(ctx context.Context, url, sql string) error {
 	conn, err := pgx.Connect(ctx, url)
 	if err != nil {
 		return err
 	}
 	defer conn.Close(ctx)
-	_, err = conn.PgConn().Exec(ctx, pgstore.Schema).ReadAll()
+	_, err = conn.PgConn().Exec(ctx, sql).ReadAll()
 	return err
 }
 
@@ -177,7 +198,8 @@ func StartDynalite(ctx context.Context) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("go list: %w", err)
 	}
-	script := filepath.Join(strings.TrimSpace(string(out)), "testkit/internal/dynalite/node_modules/dynalite/cli.js")
+	dir := filepath.Join(strings.TrimSpace(string(out)), "testkit/internal/dynalite")
+	script := filepath.Join(dir, "node_modules/dynalite/cli.js")
 	if _, err := os.Stat(script); err != nil {
 		return nil, fmt.Errorf("dynalite is missing: make parts (%w)", err)
 	}
@@ -185,14 +207,15 @@ func StartDynalite(ctx context.Context) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	server := exec.Command("node", script, "--host", "127.0.0.1", "--port", port, "--createTableMs", "5")
-	server.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	server := exec.Command("node", "--require", filepath.Join(dir, "survive.js"), script, "--host", "127.0.0.1", "--port", port, "--createTableMs", "5")
+	server.SysProcAttr = child(syscall.SIGKILL)
 	if err := server.Start(); err != nil {
 		return nil, err
 	}
+	ended := watch(server)
 	stop := func() {
 		_ = server.Process.Kill()
-		_ = server.Wait()
+		<-ended
 	}
 	cfg := dynamostore.Config{
 		Table: "journal", Region: "eu-west-1", Endpoint: "http://127.0.0.1:" + port, Credentials: dynamostore.Environment(func(string) string { return "test" }),
@@ -213,7 +236,7 @@ func StartDynalite(ctx context.Context) (*Store, error) {
 		stop()
 		return nil, err
 	}
-	return &Store{Name: "dynalite", Journal: store, Close: stop, Env: []string{
+	return &Store{Name: "dynalite", Journal: store, Ended: ended, Close: stop, Env: []string{
 		"IMPREST_JOURNAL=dynamodb:" + cfg.Table, "AWS_REGION=" + cfg.Region, "AWS_ENDPOINT_URL_DYNAMODB=" + cfg.Endpoint,
 		"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_SESSION_TOKEN=test",
 	}}, nil

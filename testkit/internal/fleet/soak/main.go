@@ -1,3 +1,5 @@
+//go:build unix
+
 // Command soak runs the fleet at length on PostgreSQL and on dynalite, and exits
 // with status 1 unless the end is exact.
 package main
@@ -47,18 +49,19 @@ func run() int {
 		name             string
 		start            func(context.Context) (*fleet.Store, error)
 		callbacks, kills int
-		stops, workers   int
+		stops, cuts      int
+		workers          int
 	}{
-		{"postgres", fleet.StartPostgres, 100_000, 210, 12, 40},
-		{"dynalite", fleet.StartDynalite, 10_000, 60, 4, 12},
+		{"postgres", fleet.StartPostgres, 100_000, 210, 12, 40, 40},
+		{"dynalite", fleet.StartDynalite, 10_000, 60, 4, 0, 12},
 	} {
 		if *only != "" && *only != r.name {
 			continue
 		}
 		report, err := one(ctx, r.start, fleet.Config{
 			Binaries: binaries, PayCallbacks: 4, Reconciles: 2, Workers: r.workers, Seed: *seed,
-			Callbacks: int(float64(r.callbacks) * *scale), Kills: int(float64(r.kills) * *scale), Stops: int(float64(r.stops) * *scale),
-			Lease: 3 * time.Second, InFlight: 3 * time.Second, Later: 20 * time.Second, Settle: 3 * time.Minute,
+			Callbacks: int(float64(r.callbacks) * *scale), Kills: int(float64(r.kills) * *scale), Stops: int(float64(r.stops) * *scale), Cuts: int(float64(r.cuts) * *scale),
+			Lease: 3 * time.Second, InFlight: 3 * time.Second, Later: 20 * time.Second, Load: 4 * time.Minute, Settle: 3 * time.Minute,
 			Progress: func(p fleet.Progress) { fmt.Fprintln(os.Stderr, p) },
 		})
 		if err == nil {
