@@ -8,7 +8,8 @@
 //	imprest verify           accept or reject a signed body, and say why
 //	imprest explain          show what is signed, and where two sides part
 //	imprest send             post notifications to a loopback URL
-//	imprest journal ls|show  read a journal
+//	imprest journal          look after a journal in any store: what is in it, what
+//	                         waits, what a person has to decide, its schema
 //
 // Each has --help with examples.
 //
@@ -18,6 +19,13 @@
 // standard error. The exit status is 0 if it was done, 1 if it failed (for
 // verify: the message is rejected), and 2 if the command line, a variable or
 // a file named there is wrong; then one line says which.
+//
+// # Journals
+//
+// ls, show and stats change nothing, whatever they look at. retry, resolve and purge
+// write as the programs do, one versioned record at a time, beside them. migrate
+// alone changes a schema. A journal's password comes from IMPREST_JOURNAL, and is
+// never printed.
 //
 // # Keys
 //

@@ -17,13 +17,17 @@ import (
 func (p *program) journalCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "journal",
-		Usage: "look into a journal: purchases, receipts, claims",
+		Usage: "look after a journal: purchases, receipts, claims",
 		Description: "The records of purchases are called p/…, receipts r/…, claims of a payment\n" +
-			"trade/…. ls and show write nothing.\n\n" +
+			"trade/…. ls, show and stats write nothing.\n\n" +
+			"   imprest journal stats --journal sqlite:shop.db\n" +
 			"   imprest journal ls --journal sqlite:shop.db --prefix p/\n" +
 			"   imprest journal show --journal sqlite:shop.db p/ABC…",
-		Commands: []*cli.Command{p.journalListCommand(), p.journalShowCommand()},
-		Action:   group,
+		Commands: []*cli.Command{
+			p.journalListCommand(), p.journalShowCommand(), p.journalStatsCommand(), p.journalRetryCommand(),
+			p.journalResolveCommand(), p.journalPurgeCommand(), p.journalMigrateCommand(),
+		},
+		Action: group,
 	}
 }
 
@@ -58,11 +62,6 @@ func (p *program) journalName(cmd *cli.Command) (name, from string, err error) {
 		}
 		from = "IMPREST_JOURNAL"
 	}
-	if file, ok := strings.CutPrefix(name, "sqlite:"); ok {
-		if err := checkDatabase(file); err != nil {
-			return "", "", usage("%s: %v", from, err)
-		}
-	}
 	return name, from, nil
 }
 
@@ -72,6 +71,11 @@ func (p *program) withJournal(ctx context.Context, cmd *cli.Command, open opener
 	name, from, err := p.journalName(cmd)
 	if err != nil {
 		return err
+	}
+	if file, ok := strings.CutPrefix(name, "sqlite:"); ok {
+		if err := checkDatabase(file); err != nil {
+			return usage("%s: %v", from, err)
+		}
 	}
 	opening, cancel := context.WithTimeout(ctx, openTime)
 	store, closing, err := open(opening, name)

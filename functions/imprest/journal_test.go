@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/imprest-go/imprest/core/journal"
+	"github.com/imprest-go/imprest/core/purchase"
 	"github.com/imprest-go/imprest/functions/internal/stores"
 )
 
@@ -29,10 +30,41 @@ func writeJournals(dir string) error {
 		journal.Record{ID: "x/empty"},
 		journal.Record{ID: "x/hidden", Body: []byte(`{"state":"a\u001bb","note":"` + "\u202e" + `"}`)},
 	)
+	if err == nil {
+		err = writeJournal(filepath.Join(dir, "till.db"), till()...)
+	}
 	if err != nil {
 		return err
 	}
 	return os.WriteFile(filepath.Join(dir, "other.db"), []byte(strings.Repeat("no database ", 100)), 0o600)
+}
+
+// till is a journal with work for an operator. What is not due is due in 2999.
+func till() []journal.Record {
+	long, never := time.Date(2020, 2, 3, 4, 5, 6, 0, time.UTC), time.Date(2999, 1, 1, 0, 0, 0, 0, time.UTC)
+	paid := &purchase.Payment{TradeNo: "T1", By: purchase.ByNotification, At: long}
+	record := func(due time.Time, p purchase.Purchase) journal.Record {
+		p.AppID, p.Amount, p.CreatedAt, p.PayUntil = "test", 3600, long, never
+		body, err := json.Marshal(p)
+		if err != nil {
+			panic(err)
+		}
+		return journal.Record{ID: purchase.Prefix + p.ID, Due: due, Body: body}
+	}
+	return []journal.Record{
+		record(never, purchase.Purchase{ID: "BUSY", State: purchase.Delivering, Payment: paid, Lease: &purchase.Lease{Owner: "x", Until: never}}),
+		record(time.Time{}, purchase.Purchase{ID: "DONE", State: purchase.Delivered, Payment: paid, DeliveredAt: long}),
+		record(never, purchase.Purchase{ID: "DOUBT", State: purchase.Delivering, Payment: paid, Doubt: true}),
+		record(long, purchase.Purchase{ID: "DUE", State: purchase.Unpaid}),
+		record(never, purchase.Purchase{ID: "LATER", State: purchase.Delivering, Payment: paid, Failures: 9}),
+		record(time.Time{}, purchase.Purchase{ID: "STUCK", State: purchase.Attention, Payment: paid, Reason: "the delivery was\nrefused", History: []purchase.Event{{At: long, State: purchase.Attention}}}),
+		{ID: "p/WRONG", Body: []byte("x")},
+		{ID: "r/pay/NEW", Due: never, Expires: never, Body: []byte("{}")},
+		{ID: "r/pay/OLD", Due: long, Expires: long, Body: []byte("{}")},
+		{ID: "state/OLD", Due: long.Add(time.Hour), Expires: long.Add(time.Hour)},
+		{ID: "trade/T1", Body: []byte("DONE")},
+		{ID: "x/job", Due: never},
+	}
 }
 
 func writeJournal(file string, records ...journal.Record) (err error) {
