@@ -3,192 +3,152 @@ package sqlitestore_test
 import (
 	"bufio"
 	"context"
-	"errors"
+	"database/sql"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
-	"strings"
-	"sync"
 	"testing"
+	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/imprest-go/imprest/adapters/sqlitestore"
 	"github.com/imprest-go/imprest/core/journal"
-	"github.com/imprest-go/imprest/testkit/storetest"
 )
-
-// The variables that make this test binary a process with a store of its own.
-const (
-	childVariable = "SQLITESTORE_CHILD"
-	pathVariable  = "SQLITESTORE_PATH"
-)
-
-func TestMain(m *testing.M) {
-	var err error
-	switch os.Getenv(childVariable) {
-	case "":
-		os.Exit(m.Run())
-	case "write":
-		err = writeForEver(os.Getenv(pathVariable), os.Stdout)
-	case "serve":
-		err = serve(os.Getenv(pathVariable))
-	case "count":
-		err = countTo(os.Getenv(pathVariable), countEach)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-}
-
-// serve is the store in a process of its own, for the suite to kill.
-func serve(path string) error {
-	s, err := sqlitestore.Open(context.Background(), sqlitestore.Config{Path: path})
-	if err != nil {
-		return err
-	}
-	return storetest.Serve(s, os.Stdin, os.Stdout)
-}
-
-// child is this binary as another process, which does what mode says.
-func child(t testing.TB, mode, path string, args ...string) *exec.Cmd {
-	t.Helper()
-	binary, err := os.Executable()
-	require.NoError(t, err)
-	cmd := exec.CommandContext(t.Context(), binary, args...)
-	cmd.Env = append(os.Environ(), childVariable+"="+mode, pathVariable+"="+path)
-	cmd.Stderr = os.Stderr
-	return cmd
-}
-
-// writeForEver writes from eight goroutines, and tells of each write once it
-// was answered: "id version", with version 0 for a delete.
-func writeForEver(path string, out io.Writer) error {
-	s, err := sqlitestore.Open(context.Background(), sqlitestore.Config{Path: path})
-	if err != nil {
-		return err
-	}
-	var writers sync.WaitGroup
-	var mu sync.Mutex
-	tell := func(r journal.Record) {
-		mu.Lock()
-		defer mu.Unlock()
-		fmt.Fprintf(out, "%s %d\n", r.ID, r.Version)
-	}
-	failed := make(chan error, 8)
-	for w := range 8 {
-		writers.Go(func() {
-			for n := rand.Uint32N(4); ; n++ {
-				// A few ids each, so that they are created, replaced and
-				// deleted again and again, and over the rounds.
-				r, err := s.Get(context.Background(), fmt.Sprintf("p/%d/%d", w, n%5))
-				if errors.Is(err, journal.ErrNotFound) {
-					r, err = journal.Record{ID: fmt.Sprintf("p/%d/%d", w, n%5)}, nil
-				}
-				switch {
-				case err == nil && r.Version == 7:
-					if err = s.Delete(context.Background(), r.ID, r.Version); err == nil {
-						tell(journal.Record{ID: r.ID})
-					}
-				case err == nil:
-					r.Body = []byte(strconv.FormatInt(r.Version+1, 10) + strings.Repeat(" padding", int(n%200)))
-					if r, err = s.Put(context.Background(), r); err == nil {
-						tell(r)
-					}
-				}
-				if err != nil {
-					failed <- err
-					return
-				}
-			}
-		})
-	}
-	return <-failed
-}
 
 // A process that is killed at any moment has lost nothing that it was answered
 // for, and the next one reads nothing that is not in the database.
 func TestKill(t *testing.T) {
-	const rounds = 10
+	const rounds = 54
 	path := filepath.Join(t.TempDir(), "journal.db")
-	told := map[string]int64{} // what the process was last answered for each id
-	total := 0
-	for range rounds {
-		cmd := child(t, "write", path)
+	all := told{}
+	var total, early int
+	for round := range rounds {
+		writers := []int{1, 16, 64}[round%3]
+		cmd := child(t, "write", path, writers)
 		stdout, err := cmd.StdoutPipe()
 		require.NoError(t, err)
 		require.NoError(t, cmd.Start())
 		lines := bufio.NewReader(stdout)
-		for n, until := 0, 1+rand.IntN(400); ; n++ {
+		// A third is killed at some moment of Open or soon after it, the
+		// others after some writes.
+		until := 1 + rand.IntN(16*writers)
+		if round%9 < 3 {
+			until = 1 << 30
+			pause := time.Duration(rand.IntN(60_000)) * time.Microsecond
+			timer := time.AfterFunc(pause, func() { _ = cmd.Process.Kill() })
+			defer timer.Stop()
+		}
+		opened := false
+		for n := 0; ; n++ {
 			line, err := lines.ReadString('\n')
 			if err != nil {
 				break // killed; half a line is nothing told
 			}
-			var id string
-			var version int64
-			_, err = fmt.Sscan(line, &id, &version)
-			require.NoError(t, err)
-			told[id] = version
+			if n == 0 {
+				opened = true
+				continue
+			}
+			all.hears(t, line)
 			total++
 			if n == until {
 				require.NoError(t, cmd.Process.Kill())
 			}
 		}
-		require.Error(t, cmd.Wait(), "it was killed")
+		require.ErrorContains(t, cmd.Wait(), "killed")
+		if !opened {
+			early++
+		}
 
 		s, err := sqlitestore.Open(t.Context(), sqlitestore.Config{Path: path})
 		require.NoError(t, err)
-		if log, err := os.Stat(path + "-wal"); err == nil {
+		if log, err := os.Stat(path + "-wal"); err == nil && total > 0 { // at first the schema is written
 			require.Zero(t, log.Size(), "what the log held is in the database before anything is read")
 		}
-		for id, version := range told {
-			r, err := s.Get(t.Context(), id)
-			// Each id has one writer, which may have been one write further
-			// than it could tell.
-			switch {
-			case errors.Is(err, journal.ErrNotFound):
-				require.True(t, version == 0 || version == 7, "%s was told at version %d and is gone", id, version)
-				version = 0
-			default:
-				require.NoError(t, err)
-				require.True(t, r.Version == version || r.Version == version+1, "%s was told at version %d and is at %d", id, version, r.Version)
-				require.Equal(t, strconv.FormatInt(r.Version, 10), strings.Fields(string(r.Body))[0])
-				version = r.Version
-			}
-			told[id] = version
-		}
+		all.requireKept(t, s, 64)
 		require.NoError(t, s.Close())
-		var verdict string
-		require.NoError(t, raw(t, path).QueryRowContext(t.Context(), "PRAGMA integrity_check").Scan(&verdict))
-		require.Equal(t, "ok", verdict)
+		requireSound(t, path)
 	}
-	t.Logf("%d writes told in %d rounds", total, rounds)
+	t.Logf("%d processes killed, %d of them before they had opened the store; %d writes told, none lost", rounds, early, total)
 }
 
 const countEach = 100
-
-func countTo(path string, n int) error {
-	s, err := sqlitestore.Open(context.Background(), sqlitestore.Config{Path: path})
-	if err != nil {
-		return err
-	}
-	return errors.Join(count(context.Background(), s, n), s.Close())
-}
 
 // Two processes on one file take turns, and no update is lost.
 func TestTwoProcesses(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal.db")
 	s := open(t, path)
-	other := child(t, "count", path)
+	other := child(t, "count", path, countEach)
 	require.NoError(t, other.Start())
 	require.NoError(t, count(t.Context(), s, countEach))
 	require.NoError(t, other.Wait())
 	r, err := s.Get(t.Context(), "p/counter")
 	require.NoError(t, err)
 	require.Equal(t, int64(2*countEach), r.Version)
+}
+
+// holdForEver locks the file in the middle of a write that has reached the log
+// already, and says so.
+func holdForEver(path string, out io.Writer) error {
+	db, err := sql.Open("sqlite", path+"?_pragma=cache_size(1)&_pragma=busy_timeout(10000)")
+	if err != nil {
+		return err
+	}
+	db.SetMaxOpenConns(1)
+	for _, statement := range []string{
+		"BEGIN IMMEDIATE",
+		"UPDATE records SET version = version + 1, body = zeroblob(60000)",
+		"WITH RECURSIVE series (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM series WHERE n < 100) INSERT INTO records (id, version, body) SELECT 'q/' || n, 1, zeroblob(9000) FROM series",
+	} {
+		if _, err := db.Exec(statement); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintln(out, "held")
+	select {}
+}
+
+// A process that is killed while it holds the lock, its transaction half in
+// the log, leaves nothing of it: who waited goes on.
+func TestKillOfWhoHoldsTheLock(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal.db")
+	s := open(t, path)
+	r, err := put(t.Context(), s, "p/1", 0)
+	require.NoError(t, err)
+	for range 5 {
+		log, err := os.Stat(path + "-wal")
+		require.NoError(t, err)
+		cmd := child(t, "hold", path, 0)
+		stdout, err := cmd.StdoutPipe()
+		require.NoError(t, err)
+		require.NoError(t, cmd.Start())
+		line, err := bufio.NewReader(stdout).ReadString('\n')
+		require.NoError(t, err)
+		require.Equal(t, "held\n", line)
+		longer, err := os.Stat(path + "-wal")
+		require.NoError(t, err)
+		require.Greater(t, longer.Size(), log.Size(), "some of it is in the log")
+
+		waited := make(chan journal.Record, 1)
+		go func() {
+			r, err := put(context.Background(), s, r.ID, r.Version)
+			assert.NoError(t, err)
+			waited <- r
+		}()
+		got, err := s.Get(t.Context(), r.ID)
+		require.NoError(t, err, "a lock is nothing to a reader")
+		require.Equal(t, r, got)
+		require.Empty(t, waited)
+		require.NoError(t, cmd.Process.Kill())
+		require.Error(t, cmd.Wait())
+		r = <-waited
+		require.True(t, same(recordOf(r.ID, r.Version), r))
+		all, err := s.List(t.Context(), "", "", 1000)
+		require.NoError(t, err)
+		require.Equal(t, []journal.Record{r}, all, "nothing of the other is left")
+	}
+	requireSound(t, path)
 }

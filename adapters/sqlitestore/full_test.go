@@ -21,7 +21,7 @@ import (
 // is one of the process.
 func TestFullDisk(t *testing.T) {
 	if os.Getenv(fullVariable) == "" {
-		cmd := child(t, "", "", "-test.run=^TestFullDisk$", "-test.v")
+		cmd := child(t, "", "", 0, "-test.run=^TestFullDisk$", "-test.v")
 		cmd.Env, cmd.Stderr = append(cmd.Env, fullVariable+"=1"), nil
 		out, err := cmd.CombinedOutput()
 		require.NoError(t, err, "%s", out)
@@ -66,7 +66,13 @@ func TestFullDisk(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, kept, got)
 		_, err = s.Get(t.Context(), failed.ID)
-		require.ErrorIs(t, err, journal.ErrNotFound, "what failed is not shown")
+		require.ErrorIs(t, err, journal.ErrUnknown, "it may be there when the file is opened again")
+		require.ErrorIs(t, err, sqlitestore.ErrBroken)
+		_, err = s.Put(t.Context(), failed)
+		require.ErrorIs(t, err, journal.ErrUnknown, "nor does a second try make it certain")
+		listed, err := s.List(t.Context(), failed.ID, "", 1)
+		require.NoError(t, err)
+		require.Empty(t, listed, "what failed is not shown")
 	}
 	require.NoError(t, s.Close())
 

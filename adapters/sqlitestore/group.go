@@ -57,11 +57,13 @@ type group struct {
 	running   *batch
 	abandoned map[string]*batch // ids in the running batch whose callers have left
 	refusal   error             // why no write is taken any more
+	failed    bool              // commit said that nothing more can be written
+	uncertain map[string]bool   // ids of which nobody knows whether the last write came to the disk
 	idle      sync.Cond         // leading became false
 }
 
 func newGroup(commit func([]*write) error) *group {
-	g := &group{commit: commit, abandoned: map[string]*batch{}}
+	g := &group{commit: commit, abandoned: map[string]*batch{}, uncertain: map[string]bool{}}
 	g.idle.L = &g.mu
 	return g
 }
@@ -74,7 +76,7 @@ func (g *group) do(ctx context.Context, w *write) (journal.Record, error) {
 	g.mu.Lock()
 	if g.refusal != nil {
 		defer g.mu.Unlock()
-		return journal.Record{}, g.refusal
+		return journal.Record{}, g.refused(w.record.ID)
 	}
 	g.waiting = append(g.waiting, w)
 	follows := g.leading
@@ -118,20 +120,37 @@ func (g *group) leave(ctx context.Context, w *write) error {
 }
 
 // settled waits, as long as ctx lasts, while a write of id is under way whose
-// caller was told that it is unknown: who looks after that shall see.
+// caller was told that it is unknown: who looks after that shall see. If the
+// commit failed there is nothing to see, and it returns an error.
 func (g *group) settled(ctx context.Context, id string) error {
 	g.mu.Lock()
 	b := g.abandoned[id]
 	g.mu.Unlock()
-	if b == nil {
-		return nil
+	if b != nil {
+		select {
+		case <-b.done:
+		case <-ctx.Done():
+			return ended(ctx)
+		}
 	}
-	select {
-	case <-b.done:
-		return nil
-	case <-ctx.Done():
-		return ended(ctx)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.uncertain[id] {
+		return g.refused(id)
 	}
+	return nil
+}
+
+// refused is why a call about id is refused. The caller holds mu.
+//
+// What a failed commit has left in the log is not in the database now, and may
+// be there when the file is opened again. Who was told "unknown", looks and
+// finds nothing, would take that for an answer; so it stays unknown.
+func (g *group) refused(id string) error {
+	if g.uncertain[id] && g.refusal != ErrClosed {
+		return fmt.Errorf("%w: %w", journal.ErrUnknown, g.refusal)
+	}
+	return g.refusal
 }
 
 // lead commits one batch, in the goroutine of a caller. If the commit panics,
@@ -161,6 +180,12 @@ func (g *group) lead() {
 		g.running = nil
 		clear(g.abandoned)
 		if refusal != nil {
+			g.failed = true
+			for _, w := range b.writes {
+				if errors.Is(w.err, journal.ErrUnknown) {
+					g.uncertain[w.record.ID] = true
+				}
+			}
 			g.refuse(refusal)
 		}
 		g.appoint()
@@ -200,14 +225,15 @@ func (g *group) appoint() {
 }
 
 // close refuses every further write with err and returns when those that came
-// before have been answered.
-func (g *group) close(err error) {
+// before have been answered: whether commit has failed by then.
+func (g *group) close(err error) (failed bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.refusal = err
 	for g.leading {
 		g.idle.Wait()
 	}
+	return g.failed
 }
 
 // closed reports whether close was called.

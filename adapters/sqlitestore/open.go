@@ -100,34 +100,34 @@ func open(ctx context.Context, path string) (_ *Store, err error) {
 	if err := create(path); err != nil {
 		return nil, err
 	}
-	s := &Store{}
+	s := &Store{log: log{step: logPages}}
 	s.group = newGroup(s.commit)
 	// The first connection waits for others in short steps, so that flushLog can
 	// keep to ctx. It stays until the writer is connected: while somebody is,
 	// a log that another process leaves behind is not read anew.
-	first, err := connect(path, 1, 50*time.Millisecond, "journal_mode(WAL)")
+	first, err := connect(path, 1, 50*time.Millisecond, "journal_mode(WAL)", "wal_autocheckpoint(0)")
 	if err != nil {
 		return nil, err
 	}
-	defer first.Close()
-	if s.writer, err = connect(path, 1, busyTimeout, "journal_mode(WAL)", "cache_size(-16384)", "wal_autocheckpoint(4000)"); err != nil {
-		return nil, err
+	if s.writer, err = connect(path, 1, busyTimeout, "journal_mode(WAL)", "cache_size(-16384)", "wal_autocheckpoint(0)"); err != nil {
+		return nil, errors.Join(err, first.Close())
 	}
-	if s.readers, err = connect(path, readConnections, busyTimeout, "query_only(1)"); err != nil {
-		return nil, errors.Join(err, s.writer.Close())
+	if s.readers, err = connectAs("ro", path, readConnections, busyTimeout, "query_only(1)"); err != nil {
+		return nil, errors.Join(err, first.Close(), s.writer.Close())
 	}
 	defer func() {
-		if err != nil {
-			_ = s.Close()
+		_ = first.Close()
+		switch {
+		case errors.Is(err, errForeign):
+			_ = s.Close() // and nothing is left beside it
+		case err != nil:
+			_ = s.abandon()
 		}
 	}()
-	if err := flushLog(ctx, first); err != nil {
+	if err := flushLog(ctx, first, path+"-wal"); err != nil {
 		return nil, err
 	}
 	if err := s.migrate(ctx); err != nil {
-		return nil, err
-	}
-	if err := syncDirectory(filepath.Dir(path)); err != nil {
 		return nil, err
 	}
 	if err := s.prepare(ctx); err != nil {
@@ -182,32 +182,6 @@ func connectAs(mode, path string, n int, busy time.Duration, pragmas ...string) 
 	db.SetMaxOpenConns(n)
 	db.SetMaxIdleConns(n)
 	return db, nil
-}
-
-// flushLog brings the log that an earlier process left into the database, with
-// a sync of both. Without it, what that process wrote and never synced would
-// be read, acknowledged to somebody, and lost with the power.
-//
-// It is the first use of the file. When somebody else is about the same,
-// SQLite would not wait whatever it is told, so this does.
-func flushLog(ctx context.Context, db *sql.DB) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, busyTimeout, errLocked)
-	defer cancel()
-	for {
-		var busy, frames, moved int
-		err := db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &moved)
-		if err == nil && busy == 0 {
-			return nil
-		}
-		if err != nil && !isBusy(err) && ctx.Err() == nil {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(5 * time.Millisecond):
-		}
-	}
 }
 
 // migrate brings the schema to the version that this package knows.

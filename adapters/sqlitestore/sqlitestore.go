@@ -17,15 +17,22 @@ import (
 // The errors that a caller of a store may want to tell apart, beside those of
 // package journal. Match them with errors.Is. Nothing was written.
 var (
-	// ErrBroken: an earlier commit failed (the disk is full, a sync failed),
-	// and what the file holds can be told only by opening it again: Close
-	// the store, see to the cause, and Open it. Reading still works.
-	ErrBroken error = &core.Error{Op: "sqlitestore", Code: core.CodeInternal, Err: errors.New("an earlier commit failed: nothing is written until the store is opened again")}
+	// ErrBroken: the disk failed an earlier write or sync, and what the file
+	// holds can be told only by opening it again: Close the store, see to
+	// the cause, and Open it. What was read before can still be read; Get,
+	// Put and Delete of an id whose own write failed say
+	// [journal.ErrUnknown] as well, until then.
+	ErrBroken error = &core.Error{Op: "sqlitestore", Code: core.CodeInternal, Err: errors.New("the disk failed an earlier write: nothing is written until the store is opened again")}
+	// ErrFull: the disk has no room for the write. The store goes on, and
+	// writes as soon as there is room.
+	ErrFull error = &core.Error{Op: "sqlitestore", Code: core.CodeInternal, Safe: true, Err: errors.New("the disk is full and nothing was written: make room, nothing else is needed")}
 	// ErrClosed: the store was closed before the call.
 	ErrClosed error = &core.Error{Op: "sqlitestore", Code: core.CodeInternal, Err: errors.New("the store is closed")}
 )
 
 func broken(cause error) error { return fmt.Errorf("%w: %w", ErrBroken, cause) }
+
+func full(cause error) error { return fmt.Errorf("%w: %w", ErrFull, cause) }
 
 // Store is a [journal.Store] in one SQLite file. Make one with [Open], and
 // Close it. It may be used from many goroutines at once.
@@ -43,6 +50,7 @@ type Store struct {
 
 	group   *group
 	commits int64 // by the leader; that it is far below the number of writes is the point
+	log     log   // the leader's
 }
 
 var _ journal.Store = (*Store)(nil)
@@ -158,13 +166,31 @@ func (s *Store) query(ctx context.Context, op string, limit int, statement *sql.
 // Close waits for the writes that are under way and closes the file; every
 // later call fails with [ErrClosed].
 func (s *Store) Close() error {
-	s.group.close(ErrClosed)
+	if s.group.close(ErrClosed) {
+		return s.abandon()
+	}
 	// The writer goes last: the last connection to a file empties the log.
 	err := s.readers.Close()
 	if s.writer != nil {
 		err = errors.Join(err, s.writer.Close())
 	}
 	return err
+}
+
+// abandon closes the file and leaves the log as it is. After a failed sync the
+// next one may succeed and mean nothing, so what this process believes to have
+// brought into the database is no reason to drop the log: whoever opens the
+// file next starts from all of it.
+func (s *Store) abandon() error {
+	// A connection that may not write cannot empty the log, so one of those
+	// goes last. It has to be there before the writer leaves.
+	ctx := context.Background()
+	if last, err := s.readers.Conn(ctx); err == nil {
+		var tables int
+		_ = last.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&tables)
+		defer last.Close()
+	}
+	return errors.Join(s.writer.Close(), s.readers.Close())
 }
 
 func scan(row interface{ Scan(...any) error }) (journal.Record, error) {
@@ -216,6 +242,10 @@ func (s *Store) unread(ctx context.Context, op string, err error) error {
 // isBusy reports whether another process held a lock for longer than we wait.
 func isBusy(err error) bool { return sqliteCode(err) == sqlite3.SQLITE_BUSY }
 
+// isFull reports whether a write found no room. A sync that finds none is
+// another error.
+func isFull(err error) bool { return sqliteCode(err) == sqlite3.SQLITE_FULL }
+
 // sqliteCode returns the primary result code of an error of the engine, or 0.
 func sqliteCode(err error) int {
 	if e, ok := errors.AsType[*sqlite.Error](err); ok {
@@ -256,15 +286,28 @@ func (s *Store) commit(batch []*write) error {
 		return within[statement]
 	}
 	for _, w := range batch {
-		if err := s.apply(ctx, in, w); err != nil {
+		switch err := s.apply(ctx, in, w); {
+		case isFull(err):
+			answer(full(err))
+			return nil
+		case err != nil:
 			answer(broken(err))
 			return broken(err)
 		}
 	}
 	s.commits++
-	if err := tx.Commit(); err != nil {
+	switch err := tx.Commit(); {
+	case isFull(err):
+		// What makes a commit count is written last, so it is not there, and
+		// the next commit overwrites the rest.
+		answer(full(err))
+		return nil
+	case err != nil:
 		answer(fmt.Errorf("%w: %w", journal.ErrUnknown, err))
 		return broken(err)
+	}
+	if err := s.log.tend(ctx, s.writer); err != nil {
+		return broken(err) // the batch is on the disk all the same
 	}
 	return nil
 }

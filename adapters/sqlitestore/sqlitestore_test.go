@@ -38,10 +38,10 @@ func TestStore(t *testing.T) {
 		},
 		Crash: func(t testing.TB) (journal.Store, func() journal.Store) {
 			path := filepath.Join(t.TempDir(), "journal.db")
-			p := storetest.Start(t, child(t, "serve", path))
+			p := storetest.Start(t, child(t, "serve", path, 0))
 			return p, func() journal.Store {
 				p.Kill()
-				p = storetest.Start(t, child(t, "serve", path))
+				p = storetest.Start(t, child(t, "serve", path, 0))
 				return p
 			}
 		},

@@ -124,7 +124,7 @@ func TestAFailedSyncStopsTheStore(t *testing.T) {
 		require.ErrorIs(t, err, sqlitestore.ErrBroken)
 		require.NotErrorIs(t, err, journal.ErrUnknown)
 		_, err = s.Get(t.Context(), failed.ID)
-		require.ErrorIs(t, err, journal.ErrNotFound)
+		require.ErrorIs(t, err, journal.ErrUnknown)
 		_ = s.Close()
 
 		for {
