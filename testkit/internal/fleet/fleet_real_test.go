@@ -33,7 +33,7 @@ func TestTheFleet(t *testing.T) {
 			t.Cleanup(store.Close)
 			report, err := fleet.Run(t.Context(), fleet.Config{
 				Store: store, Binaries: binaries, PayCallbacks: 3, Reconciles: 2, Workers: tt.workers,
-				Callbacks: tt.callbacks, Kills: tt.kills, Stops: 1, Cuts: 3,
+				Callbacks: tt.callbacks, Kills: tt.kills, Stops: 1, Cuts: 1,
 				Lease: 2 * time.Second, InFlight: time.Second, Later: 2 * time.Second, Load: time.Minute, Settle: time.Minute, Brief: true,
 				Seed:     uint64(time.Now().Unix()),
 				Progress: func(p fleet.Progress) { t.Log(p) },

@@ -183,8 +183,7 @@ func (f *fleet) open() (err error) {
 	f.vvchat, err = testkit.NewPlatform(testkit.PlatformConfig{
 		Accounts: []testkit.Account{f.account}, Clock: testkit.NewRunningClock(), NoListen: true, Async: true,
 		Client: &http.Client{Transport: notifications{f}}, Schedule: schedule, AttemptTimeout: attemptTimeout, Seed: f.cfg.Seed + 1, Keep: 10,
-		// Money moves after whoever sent the payout has lost its lease, if it died.
-		Readings: testkit.Readings{PayoutDelay: f.cfg.Lease + f.cfg.InFlight + f.cfg.Lease/2},
+		Readings: testkit.Readings{PayoutDelay: f.payoutDelay()},
 	})
 	if err != nil {
 		return err
@@ -225,6 +224,15 @@ func (f *fleet) open() (err error) {
 		}
 	}
 	return nil
+}
+
+// payoutDelay is how long the platform takes to move money back: so long that
+// whoever asked for it has lost his lease, if he died.
+func (f *fleet) payoutDelay() time.Duration {
+	if f.cfg.Brief {
+		return f.cfg.InFlight
+	}
+	return f.cfg.Lease + f.cfg.InFlight + f.cfg.Lease/2
 }
 
 // openService makes our own way to put orders on record.
