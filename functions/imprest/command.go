@@ -28,6 +28,7 @@ func (p *program) root() *cli.Command {
 			p.explainCommand(),
 			p.sendCommand(),
 			p.journalCommand(),
+			p.reconcileCommand(),
 			p.versionCommand(),
 			p.helpCommand(),
 		},

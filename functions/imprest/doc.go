@@ -10,6 +10,7 @@
 //	imprest send             post notifications to a loopback URL
 //	imprest journal          look after a journal in any store: what is in it, what
 //	                         waits, what a person has to decide, its schema
+//	imprest reconcile        do what is due, once or every so often
 //
 // Each has --help with examples.
 //

@@ -120,7 +120,7 @@ func TestAnInterruptEndsTheWaitForInput(t *testing.T) {
 }
 
 func TestEveryCommandHasHelpWithExamples(t *testing.T) {
-	for _, command := range []string{"sandbox", "sign", "verify", "explain", "send", "journal ls", "journal show", "journal stats", "journal retry", "journal resolve", "journal purge", "journal migrate"} {
+	for _, command := range []string{"sandbox", "sign", "verify", "explain", "send", "journal ls", "journal show", "journal stats", "journal retry", "journal resolve", "journal purge", "journal migrate", "reconcile"} {
 		words := strings.Fields(command)
 		byFlag := invoke(t, "", append(words, "--help")...)
 		assert.Equal(t, exitDone, byFlag.status, command)

@@ -26,6 +26,9 @@ type Function struct {
 	HTTP    core.Handler
 	Message func(ctx context.Context, body []byte) error
 	Tick    func(ctx context.Context) error
+	// Sweep is Tick for who wants to know what it did, and logs it himself; nil
+	// where the keys come with the first event.
+	Sweep func(ctx context.Context) (purchase.Sweep, error)
 	// Every is how often Tick is called where no schedule does it; 0 is never.
 	Every time.Duration
 }
@@ -60,7 +63,7 @@ func wire(cfg Config, store journal.Store, enqueue Enqueue, logger *slog.Logger)
 		if b.sales, err = b.service(); err != nil {
 			return Function{}, err
 		}
-		f.Message, f.Tick = b.advance, b.sweep
+		f.Message, f.Tick, f.Sweep = b.advance, b.sweep, b.sales.Reconcile
 	}
 	var more core.Routes
 	switch cfg.Program {
@@ -118,7 +121,7 @@ func (b *builder) service() (*purchase.Service, error) {
 		return nil, core.Invalid("", deliveryNames.Replace(reason(err)))
 	}
 	cfg := purchase.Config{
-		Store: b.store, Platform: b.client, Catalog: b.cfg.Offers, Deliverer: deliverer, NotifyURL: b.cfg.NotifyURL, Enqueue: b.enqueue, Logger: b.logger,
+		Store: b.store, Platform: b.client, Catalog: b.cfg.Offers, Deliverer: deliverer, NotifyURL: b.cfg.NotifyURL, Enqueue: b.enqueue, Logger: b.logger, Observer: b.cfg.Observer,
 		Lease: b.cfg.Lease, InFlight: b.cfg.InFlight,
 	}
 	if b.cfg.OutOpenID != "" {

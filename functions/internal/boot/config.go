@@ -63,6 +63,9 @@ type Config struct {
 	// first event.
 	Secrets map[string]string
 
+	// Observer is told of every step and sweep; nil is nobody. No variable sets it.
+	Observer core.Observer
+
 	SweepEvery time.Duration
 	Listen     string
 	LogLevel   slog.Level

@@ -7,11 +7,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -170,6 +173,17 @@ func operate(t *testing.T, i imprest, store journal.Store) {
 	left, err := store.List(t.Context(), "", "", 10)
 	require.NoError(t, err)
 	assert.Len(t, left, 3)
+
+	// What was made due is delivered by the next sweep.
+	granted := atomic.Int64{}
+	warehouse := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { granted.Add(1) }))
+	defer warehouse.Close()
+	shop := i
+	shop.env = append(slices.Clone(i.env), "IMPREST_APP_ID=test", "IMPREST_APP_KEY=a-key-of-sixteen-characters", "IMPREST_STORE_NO=s1234", "IMPREST_BASE_URL=http://127.0.0.1:1",
+		"IMPREST_NOTIFY_URL=http://127.0.0.1/callbacks/payment", "IMPREST_DELIVER_URL="+warehouse.URL, "IMPREST_DELIVER_KEY="+strings.Repeat("k", 32))
+	stdout, stderr = shop.run(0, "reconcile")
+	assert.Contains(t, stdout, "due 1, advanced 1, delivered 1, ", stderr)
+	assert.Equal(t, int64(1), granted.Load())
 
 	// And the sandbox lives there, too.
 	url := ""
