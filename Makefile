@@ -11,6 +11,7 @@ help: ## list the commands
 .PHONY: test
 test: parts lint ## everything: static checks, all tests under the race detector, the tests with real parts
 	$(GO) test -race -tags real ./...
+	$(GO) test -v -run 'TestExhaustively|TestBySeed' ./testkit/simulate
 
 .PHONY: quick
 quick: ## the hermetic tests alone, no part of the system needed

@@ -53,6 +53,7 @@ var lattice = []struct{ pkg, imports, reason string }{
 	{"testkit/phone", "core core/vvchat adapters/nethttp testkit rsc.io/qr", "screens over the fake platform; it serves itself, and draws its links"},
 	{"testkit/lambdatest", "", "AWS from outside: it knows JSON and a process, nothing of ours"},
 	{"testkit/storetest", "core core/callback core/journal core/purchase core/vvchat github.com/stretchr/testify/assert github.com/stretchr/testify/require", "a suite is made of tests; it sells on the store while that fails"},
+	{"testkit/simulate", "core core/callback core/journal core/purchase core/vvchat testkit", "it runs purchases and callbacks as they ship, on simulated seams; notifications are testkit's, signed without core/sign"},
 	{"testkit/internal/fleet", "core core/journal core/purchase core/vvchat adapters/dynamostore adapters/pgstore adapters/webhook testkit github.com/jackc/pgx/v5", "the outside of a fleet: it puts orders on record, plays platform and warehouse, and reads both stores at the end"},
 	{"testkit/internal/fleet/soak", "testkit/internal/fleet", "a main: make soak"},
 	{"testkit/internal/house", "", "tests alone"},
@@ -189,7 +190,7 @@ func TestNoDriverReachesACoreUser(t *testing.T) {
 // The test kit is a program's guest: it must not drag the testing package and
 // its flags into what links it.
 func TestTheTestKitLinksNoTestingPackage(t *testing.T) {
-	for _, p := range goList(t, "-deps", "./testkit", "./testkit/lambdatest", "./functions/...") {
+	for _, p := range goList(t, "-deps", "./testkit", "./testkit/lambdatest", "./testkit/simulate", "./functions/...") {
 		assert.NotEqual(t, "testing", p.ImportPath)
 		assert.False(t, strings.HasPrefix(p.ImportPath, "github.com/stretchr/"), p.ImportPath)
 	}

@@ -1,0 +1,49 @@
+// Package simulate plays purchases through everything that can go wrong, one
+// schedule after the other, and says which schedule breaks a promise.
+//
+// The code that runs is the code that ships: purchase.Service, the handlers of
+// package callback with notifications that are genuinely signed, several
+// processes on one journal. Simulated is what is outside of it: the disk, the
+// platform, the goods, the clock, and when each call happens. Nothing runs in
+// parallel and nothing waits, so a run is the list of its choices, and the same
+// list is the same run.
+//
+// # Where to start
+//
+// A merchant who wrote a purchase.Deliverer hands it to [Test] and reads what
+// comes out. [Explore] plays every schedule up to a bound, [Random] one for each
+// seed; their error is a *[Failure], whose Schedule shows the run line by line,
+// and whose Choices make [Replay] play it again, in a debugger if need be.
+//
+// # What can go wrong
+//
+// Each call to the journal, the platform, or the goods is a choice point. There
+// the run goes on; or another actor runs first (a buyer, the platform with a
+// notification or its duplicate, a sweeper of another process, a stranger with a
+// message that is none, the clock); or a fault happens: the process dies before
+// or after the effect with everything that it had in memory, the request or the
+// reply is lost, the effect comes when the caller has given up, the call fails
+// cleanly, Due lags behind, comes in the wrong order or shows what is done, an
+// answer to the platform gets lost. When all actors are done, faults are off, and
+// what is left undone must be settled by a bounded number of sweeps.
+//
+// # What must hold
+//
+// Goods are granted at most once, and never without a genuine payment; money goes
+// back at most once, and never for what was granted; what is answered "success" is
+// on disk, and stays there; versions grow by one; only the transitions of
+// purchase.State happen; with faults off every paid purchase settles; and what the
+// records say in the end is what happened.
+//
+// # How much is explored
+//
+// An exploration skips what it has seen: it ends a run at a moment that is equal
+// to one which was met with as many faults and pre-emptions to spend. Moments are
+// told apart by what is on disk and outside, by the time, and by what each actor
+// has learnt in what it is doing: the same code goes on in the same way from
+// there. So a Deliverer or a wrapper must do the same whenever it is told the
+// same: no time but [World.Now], no randomness but [World.Read], no goroutines, no
+// ranging over maps into calls.
+//
+// The package imports neither package testing nor an assertion library.
+package simulate

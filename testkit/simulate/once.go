@@ -1,0 +1,4 @@
+package simulate
+
+func (w *World) onceOwes(*payment) {}
+func (w *World) onceFinal()        {}
