@@ -72,7 +72,7 @@ func (s *Store) reading() []prepared {
 	return []prepared{
 		{&s.get, s.readers, "SELECT " + columns + " FROM records WHERE id = ?"},
 		{&s.due, s.readers, "SELECT " + columns + " FROM records WHERE due <= ? ORDER BY due LIMIT ?"},
-		{&s.list, s.readers, "SELECT " + columns + " FROM records WHERE id >= ? AND id < ? AND id > ? ORDER BY id LIMIT ?"},
+		{&s.list, s.readers, "SELECT " + columns + " FROM records WHERE id >= ? AND id < ? ORDER BY id LIMIT ?"},
 	}
 }
 
@@ -134,7 +134,10 @@ func (s *Store) List(ctx context.Context, prefix, after string, limit int) ([]jo
 	// No byte of an id is greater than "~", so this is past all that begin
 	// with prefix, and before all that do not and are greater.
 	end := prefix + "\x7f"
-	return s.query(ctx, "list", limit, s.list, prefix, end, after, limit)
+	// One lower bound: of two, SQLite would begin at the first, and a walk would
+	// read again with each page what is before it. A space is less than every
+	// byte of an id, so this is past after, and before all that are greater.
+	return s.query(ctx, "list", limit, s.list, max(prefix, after+" "), end, limit)
 }
 
 func (s *Store) query(ctx context.Context, op string, limit int, statement *sql.Stmt, args ...any) ([]journal.Record, error) {
