@@ -30,6 +30,7 @@ var benches = []struct {
 	run  func(ctx context.Context, progress io.Writer) (table, error)
 }{
 	{"start", start},
+	{"stores", stores},
 }
 
 func main() {

@@ -75,7 +75,10 @@ func freePort() (string, error) {
 }
 
 // StartPostgres starts a PostgreSQL with an empty journal.
-func StartPostgres(ctx context.Context) (_ *Store, err error) {
+//
+// settings are the server's own, each as NAME=VALUE. It does not wait for the disk
+// unless one of them is fsync=on.
+func StartPostgres(ctx context.Context, settings ...string) (_ *Store, err error) {
 	dir, err := os.MkdirTemp("", "fleet")
 	if err != nil {
 		return nil, err
@@ -123,7 +126,11 @@ func StartPostgres(ctx context.Context) (_ *Store, err error) {
 	}
 	// The database is not what is killed here: a disk that is waited for would
 	// only make the run slow.
-	server, err := command("postgres", "-D", data, "-p", port, "-h", "127.0.0.1", "-k", dir, "-c", "fsync=off", "-c", "max_connections=200")
+	args := []string{"-D", data, "-p", port, "-h", "127.0.0.1", "-k", dir, "-c", "fsync=off", "-c", "max_connections=200"}
+	for _, setting := range settings {
+		args = append(args, "-c", setting)
+	}
+	server, err := command("postgres", args...)
 	if err != nil {
 		return nil, err
 	}
