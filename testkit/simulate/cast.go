@@ -32,11 +32,16 @@ func (w *World) cast() {
 	if w.plan.queue {
 		w.join(&actor{name: "queue", most: 3, can: func() bool { return len(w.queue) > 0 }, run: w.consume})
 	}
-	w.join(&actor{name: "network", turn: patient, most: 3, can: func() bool { return len(w.flights) > 0 }, run: w.land})
+	if w.plan.stride == 0 {
+		w.join(&actor{name: "network", turn: patient, most: 3, can: func() bool { return len(w.flights) > 0 }, run: w.land})
+	}
 	w.join(&actor{name: "clock", turn: patient, most: w.plan.clocks, can: func() bool { return !w.settledAll() }, run: func() {
 		next := w.disk.nextDue()
 		if !next.After(w.now) {
 			next = w.now.Add(30 * time.Second)
+		}
+		if stride := w.plan.stride; stride > 0 && next.After(w.now.Add(stride)) {
+			next = w.now.Add(stride)
 		}
 		w.goTo(next)
 		w.note(w.current, "is", "", "")
@@ -52,6 +57,13 @@ func (w *World) cast() {
 		w.join(&actor{name: "stranger", turn: never, most: 1, can: func() bool { return len(w.remote.orders) > 0 }, run: func() {
 			w.strange(w.remote.orders[0], 0)
 		}})
+	}
+	if w.plan.gossip {
+		w.join(&actor{name: "gossip", turn: never, most: 1, can: func() bool { return len(w.remote.orders) > 1 }, run: func() { w.gossip(0) }})
+		w.join(&actor{name: "mix-up", turn: never, most: 1, can: w.canMixUp, run: func() { w.mixUp(0) }})
+	}
+	if w.plan.thief {
+		w.join(&actor{name: "thief", most: 1, can: func() bool { return len(w.remote.orders) > 0 }, run: func() { w.steal(w.remote.orders[0], 0) }})
 	}
 	w.settler = &actor{name: "the end", index: len(w.actors)}
 }
@@ -87,6 +99,9 @@ func (w *World) buyer(i int) *actor {
 			return nil
 		}
 		o := w.remote.order(s.id)
+		if o == nil && s.code != "" {
+			o = w.remote.ofCode(s.code) // what his phone shows is what he pays
+		}
 		if o == nil || len(o.payments) >= w.plan.payments || w.plan.payLate && s.state != purchase.Expired {
 			return nil
 		}

@@ -27,12 +27,15 @@ const (
 	answerLost        // what the process answered does not arrive
 	stalled           // the call goes out after its deadline
 	anotherKind       // the message is another than it should be
+	crashMidway       // the process dies, and the call has its effect afterwards
+	declined          // the money does not move, though the payout was accepted
 )
 
 func (f fault) String() string {
 	return [...]string{
 		"", "CRASH before it", "REPLY LOST", "REQUEST LOST", "TOO LATE: the effect comes later", "FAILED",
 		"LAGS", "SHUFFLED", "STALE", "ANSWER LOST", "STALLED: goes out after its deadline", "ANOTHER KIND",
+		"CRASH with the call under way", "DECLINED",
 	}[f]
 }
 
@@ -40,11 +43,12 @@ func (f fault) String() string {
 var (
 	// A crash after an effect is the crash before the next one, or before the
 	// answer: nothing else has changed in between.
-	onWrite   = []fault{crashBefore, replyLost, requestLost, tooLate, failed}
+	onWrite   = []fault{crashBefore, crashMidway, replyLost, requestLost, tooLate, failed}
 	onRead    = []fault{failed}
 	onDue     = []fault{failed, lagging, shuffled, stale}
 	onAnswer  = []fault{crashBefore, answerLost}
 	onStrange = []fault{anotherKind}
+	onPayout  = []fault{declined}
 	// What a merchant's own call may suffer besides: see [purchase.Deliverer].
 	onCall = append(onWrite[:len(onWrite):len(onWrite)], stalled)
 )

@@ -33,6 +33,7 @@ type sale struct {
 	openID    string
 	state     purchase.State
 	body      []byte   // as committed
+	code      string   // imprest_code, on record
 	acked     []string // trade_nos
 	grants    int
 	refunds   int
@@ -77,7 +78,7 @@ func (w *World) written(id string, body []byte) {
 	if !w.cache.next[s.state][state] {
 		w.fail(theTable, "%s goes from %s to %s", id, s.state, state)
 	}
-	s.state, s.body = state, body
+	s.state, s.body, s.code = state, body, codeIn(body)
 	for _, trade := range s.acked {
 		if !holds(body, trade) {
 			w.fail(nothingLost, "the payment %s was acknowledged, and is not on record any more", trade)
@@ -85,7 +86,7 @@ func (w *World) written(id string, body []byte) {
 	}
 	switch state {
 	case purchase.Paid, purchase.Delivering, purchase.Delivered, purchase.Undeliverable, purchase.Refunding, purchase.Refunded:
-		if !w.paid(id) {
+		if !w.paid(id) && !w.plan.thief {
 			w.fail(grantedForMoney, "%s is %s, and nobody paid", id, state)
 		}
 	}
@@ -277,6 +278,9 @@ func (w *World) finalCheck(s *sale) {
 	var p ended
 	if err := json.Unmarshal(s.body, &p); err != nil {
 		w.fail(trueEnd, "the record of %s is damaged: %v", s.id, err)
+	}
+	if w.plan.thief {
+		return // what he signed cannot be told from the truth; to whom money goes can
 	}
 	o := w.remote.order(s.id)
 	payments := 0

@@ -40,6 +40,7 @@ type payout struct {
 	agentpayNo string
 	attempts   int
 	answered   bool
+	declined   bool // the money did not move after all
 }
 
 func (r *remote) order(id string) *remoteOrder {
@@ -123,7 +124,7 @@ func (w *World) pay(o *remoteOrder, openID string) {
 func (w *World) unanswered(most int) (*payment, *payout) {
 	for _, o := range w.remote.orders {
 		for _, p := range o.payments {
-			if !p.answered && p.attempts < most {
+			if !w.plan.silent && !p.answered && p.attempts < most {
 				return p, nil
 			}
 		}
@@ -157,8 +158,15 @@ func (w *World) post(p *payment, to int) {
 func (w *World) postPayout(p *payout, to int) {
 	p.attempts++
 	w.fact("attempt at", p.agentpayNo, p.attempts)
-	message := w.cache.message(messageKey{kind: "payout", order: p.OutOrderNo, number: p.agentpayNo, at: w.now.Unix()}, func() testkit.Message {
-		return testkit.SignedPayout(testkit.PayoutFields{OutOrderNo: p.OutOrderNo, AgentpayNo: p.agentpayNo, Time: w.now})
+	if p.attempts == 1 && w.at(context.Background(), onPayout) == declined {
+		w.decline(p)
+	}
+	status := "1"
+	if p.declined {
+		status = "2"
+	}
+	message := w.cache.message(messageKey{kind: "payout", order: p.OutOrderNo, number: p.agentpayNo, at: w.now.Unix(), status: status}, func() testkit.Message {
+		return testkit.SignedPayout(testkit.PayoutFields{OutOrderNo: p.OutOrderNo, AgentpayNo: p.agentpayNo, Time: w.now, Status: status})
 	})
 	if w.deliver(message, to, p.agentpayNo, true) && w.answer(p.agentpayNo) {
 		p.answered = true
@@ -220,6 +228,7 @@ type messageKey struct {
 	kind, order, number string
 	amount              core.Fen
 	at                  int64
+	status              string
 }
 
 func newCache() *cache {

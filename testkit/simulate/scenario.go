@@ -27,11 +27,26 @@ const (
 	// Queue is a sale whose delivery is handed to a queue, which delivers each
 	// message at least once.
 	Queue Scenario = "queue"
+	// Silence is a sale whose payment comes late, and of which no notification
+	// ever tells.
+	Silence Scenario = "silence"
+	// MixUp is two buyers, and genuine notices that are no payment of the order
+	// that they name: one that says that nothing was paid, and one with the
+	// trade_no of the other order's payment.
+	MixUp Scenario = "mix-up"
+	// SlowWorker is a sale during which time passes in small steps, and what is
+	// under way takes its time: a call can be made late in a lease, and have its
+	// effect after that.
+	SlowWorker Scenario = "slow worker"
+	// StolenKey is a sale whose goods are refused, and somebody has the app_key:
+	// he signs notifications of payments that nobody made, and waits for the
+	// refund.
+	StolenKey Scenario = "stolen key"
 )
 
 // Scenarios returns every scenario.
 func Scenarios() []Scenario {
-	return []Scenario{Sale, Refund, Workers, TwoSales, PaidTwice, LatePayment, Queue}
+	return []Scenario{Sale, Refund, Workers, TwoSales, PaidTwice, LatePayment, Queue, Silence, MixUp, SlowWorker, StolenKey}
 }
 
 // plan is what a scenario is made of.
@@ -44,6 +59,10 @@ type plan struct {
 	posts     int // attempts at a notification meanwhile
 	duplicate bool
 	stranger  bool
+	gossip    bool          // see World.gossip and World.mixUp
+	silent    bool          // no notification of a payment is ever posted
+	thief     bool          // see World.steal
+	stride    time.Duration // the clock goes no further at once; 0: to what is due
 	noInline  bool
 	queue     bool
 	refuses   bool
@@ -77,6 +96,14 @@ func planOf(s Scenario) *plan {
 		p.payLate, p.payWithin, p.clocks, p.stranger, p.sweeps = true, 30*time.Second, 3, false, 3
 	case Queue:
 		p.queue, p.stranger, p.duplicate = true, false, false
+	case Silence:
+		p.silent, p.payLate, p.payWithin, p.clocks, p.stranger, p.duplicate, p.sweeps = true, true, 30*time.Second, 3, false, false, 3
+	case SlowWorker:
+		p.stride, p.clocks, p.noInline, p.duplicate, p.stranger, p.sweepers = 40*time.Second, 5, true, false, false, []int{0, 1}
+	case StolenKey:
+		p.thief, p.refuses, p.refunds, p.duplicate, p.stranger, p.sweeps, p.clocks, p.posts = true, true, true, false, false, 1, 0, 1
+	case MixUp:
+		p.gossip, p.buyers, p.duplicate, p.stranger, p.noInline, p.sweeps, p.clocks, p.posts = true, 2, false, false, true, 0, 0, 1
 	default:
 		return nil
 	}

@@ -160,6 +160,10 @@ func (w *World) effect(ctx context.Context, what, about string, kinds []fault, u
 	case crashBefore:
 		w.note(a, what, about, f.String())
 		w.crash()
+	case crashMidway:
+		w.later(what+" "+about, apply)
+		w.note(a, what, about, f.String())
+		w.crash()
 	case replyLost:
 		_ = apply()
 		err = unknown
