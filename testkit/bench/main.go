@@ -31,6 +31,7 @@ var benches = []struct {
 }{
 	{"start", start},
 	{"stores", stores},
+	{"growth", growth},
 }
 
 func main() {

@@ -72,7 +72,7 @@ func (s *shop) orders(ctx context.Context, n int) ([]*core.Request, error) {
 	s.next += n
 	_, err := together(64, n, func(i int) error {
 		// Ids of real orders are in no order either.
-		id := fmt.Sprintf("%08x-%d", uint32(first+i)*2654435761, first+i)
+		id := fmt.Sprintf("%08x-n%d", uint32(first+i)*2654435761, first+i)
 		_, err := s.sales.Import(ctx, purchase.Purchase{ID: id, AppID: "test", Amount: price, Buyer: "ming", OfferID: "voip-1y", Title: "VoIP, one year"})
 		message := testkit.SignedPayment(testkit.PaymentFields{AppKey: appKey, OutTradeNo: id, Amount: price})
 		requests[i] = &core.Request{Method: "POST", Path: "/callbacks/payment", Body: message.Body, Header: core.Header{{Name: "Content-Type", Value: "application/json"}}}
@@ -177,7 +177,7 @@ func appendLoop(dir string, n int) (float64, error) {
 
 // openPostgres starts a PostgreSQL that waits for the disk.
 func openPostgres(ctx context.Context) (*fleet.Store, error) {
-	return fleet.StartPostgres(ctx, "fsync=on", "shared_buffers=512MB", "max_wal_size=4GB")
+	return fleet.StartPostgres(ctx, "fsync=on", "shared_buffers=256MB", "max_wal_size=4GB")
 }
 
 func say(progress io.Writer, format string, args ...any) { fmt.Fprintf(progress, format+"\n", args...) }
