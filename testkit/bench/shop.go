@@ -177,7 +177,7 @@ func appendLoop(dir string, n int) (float64, error) {
 
 // openPostgres starts a PostgreSQL that waits for the disk.
 func openPostgres(ctx context.Context) (*fleet.Store, error) {
-	return fleet.StartPostgres(ctx, "fsync=on", "shared_buffers=256MB", "max_wal_size=4GB")
+	return fleet.StartPostgresWith(ctx, "fsync=on", "shared_buffers=256MB", "max_wal_size=4GB")
 }
 
 func say(progress io.Writer, format string, args ...any) { fmt.Fprintf(progress, format+"\n", args...) }

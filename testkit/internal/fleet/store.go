@@ -75,10 +75,12 @@ func freePort() (string, error) {
 }
 
 // StartPostgres starts a PostgreSQL with an empty journal.
-//
-// settings are the server's own, each as NAME=VALUE. It does not wait for the disk
-// unless one of them is fsync=on.
-func StartPostgres(ctx context.Context, settings ...string) (_ *Store, err error) {
+// It does not wait for the disk.
+func StartPostgres(ctx context.Context) (*Store, error) { return StartPostgresWith(ctx) }
+
+// StartPostgresWith is StartPostgres with settings of the server's own, each as
+// NAME=VALUE: fsync=on makes it wait for the disk.
+func StartPostgresWith(ctx context.Context, settings ...string) (_ *Store, err error) {
 	dir, err := os.MkdirTemp("", "fleet")
 	if err != nil {
 		return nil, err
