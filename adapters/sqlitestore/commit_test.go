@@ -294,3 +294,29 @@ func TestAPanicReleasesTheFile(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, s.Close())
 }
+
+// A database that may not grow: what finds no room is not written, and nothing
+// needs to be opened again.
+func TestAFullDatabase(t *testing.T) {
+	s := openStore(t)
+	kept, err := s.Put(t.Context(), journal.Record{ID: "p/1", Body: []byte("kept")})
+	require.NoError(t, err)
+	_, err = s.writer.ExecContext(t.Context(), "PRAGMA max_page_count = 10")
+	require.NoError(t, err)
+	large := journal.Record{ID: "p/2", Body: make([]byte, journal.MaxBody)}
+	_, err = s.Put(t.Context(), large)
+	require.ErrorIs(t, err, ErrFull)
+	require.NotErrorIs(t, err, journal.ErrUnknown)
+	require.NotErrorIs(t, err, ErrBroken)
+	require.True(t, core.Retryable(err))
+	_, err = s.Get(t.Context(), large.ID)
+	require.ErrorIs(t, err, journal.ErrNotFound, "nothing was written")
+	kept, err = s.Put(t.Context(), kept)
+	require.NoError(t, err, "what needs no room is written")
+	require.Equal(t, int64(2), kept.Version)
+
+	_, err = s.writer.ExecContext(t.Context(), "PRAGMA max_page_count = 1000000")
+	require.NoError(t, err)
+	_, err = s.Put(t.Context(), large)
+	require.NoError(t, err)
+}

@@ -143,6 +143,7 @@ func TestDiskFaults(t *testing.T) {
 		}
 	})
 	for _, f := range slices.Sorted(maps.Keys(seen)) {
+		assert.Contains(t, seen[f], "unopened", "%s: the first of them is one of Open", f)
 		t.Logf("%s: %v", f, seen[f])
 	}
 }

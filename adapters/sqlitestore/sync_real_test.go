@@ -31,7 +31,7 @@ func underStrace(t *testing.T, binary, test string, options ...string) string {
 	trace := filepath.Join(t.TempDir(), "trace")
 	args := append([]string{"-f", "-o", trace}, options...)
 	cmd := exec.CommandContext(t.Context(), "strace", append(args, binary, "-test.run=^"+test+"$", "-test.v", "-test.count=1")...)
-	cmd.Env = append(os.Environ(), straceVariable+"=1")
+	cmd.Env = append(os.Environ(), straceVariable+"=1", "GORACE=atexit_sleep_ms=0 "+os.Getenv("GORACE"))
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	require.Contains(t, string(out), "--- PASS: "+test, "the test ran there")
