@@ -26,7 +26,7 @@ var bounds = []simulate.Bound{{Faults: 1}, {Preemptions: 1}, {Faults: 1, Preempt
 
 // seeds is how many random runs every scenario gets when no bound has found
 // anything.
-const seeds = 4000
+const seeds = 1000
 
 // Hunt runs every scenario, in the world that with makes of its configuration,
 // until an invariant fails. It is told nothing of what it looks for.
