@@ -180,7 +180,7 @@ func (r *Redeemer) Deliver(ctx context.Context, p Purchase) error {
 	case redemptionDone:
 		return r.free(ctx, what, p.ID)
 	case redemptionVoid:
-		return errVoid
+		return r.voided(ctx, what, p.ID)
 	case redemptionSent:
 		return &core.Error{Op: "purchase.Redeemer", Code: core.CodeUnknown, Err: errors.New("the code was sent before, and its outcome is not known yet")}
 	}
@@ -247,7 +247,7 @@ func (r *Redeemer) Delivered(ctx context.Context, p Purchase) (bool, error) {
 	case redemptionDone:
 		return true, r.free(ctx, what, p.ID)
 	case redemptionVoid:
-		return false, errVoid
+		return false, r.voided(ctx, what, p.ID)
 	case redemptionOpen, redemptionReleasing:
 		return false, nil
 	}
@@ -357,6 +357,15 @@ func (r *Redeemer) void(ctx context.Context, what Redemption, id string, record 
 		return err
 	}
 	return r.free(ctx, what, id)
+}
+
+// voided is the answer for a redemption that is void. Its device is free, even
+// if a crash came between the two: or it would be busy for everybody, for ever.
+func (r *Redeemer) voided(ctx context.Context, what Redemption, id string) error {
+	if err := r.free(ctx, what, id); err != nil {
+		return err
+	}
+	return errVoid
 }
 
 // giveUp ends an attempt after which it is certain that nothing was redeemed,

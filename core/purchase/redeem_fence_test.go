@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/imprest-go/imprest/core"
 	"github.com/imprest-go/imprest/core/callback"
 	"github.com/imprest-go/imprest/core/journal"
 	"github.com/imprest-go/imprest/core/mall"
@@ -129,6 +130,45 @@ func TestAnEmptyStockOccupiesNoDevice(t *testing.T) {
 	require.ErrorIs(t, redeemer.Deliver(t.Context(), purchase.Purchase{ID: "p1", Data: redemptionData("dev-1")}), purchase.ErrNoCodes)
 	_, err := codes.Load(t.Context(), "VOIP", strings.NewReader("c1\n"))
 	require.NoError(t, err)
+	require.NoError(t, redeemer.Deliver(t.Context(), purchase.Purchase{ID: "p2", Data: redemptionData("dev-1")}))
+}
+
+// lostStore is a journal that is out of reach for one record while lost is set.
+type lostStore struct {
+	journal.Store
+	prefix string
+	lost   bool
+}
+
+func (s *lostStore) Get(ctx context.Context, id string) (journal.Record, error) {
+	if s.lost && strings.HasPrefix(id, s.prefix) {
+		return journal.Record{}, errStoreClean
+	}
+	return s.Store.Get(ctx, id)
+}
+
+// A device is free for others after a redemption that nobody can judge, even if
+// the journal failed, or the process died, between the one and the other.
+func TestAVoidRedemptionOccupiesNoDevice(t *testing.T) {
+	now := time.Now()
+	store := &lostStore{Store: journal.NewMemory(), prefix: "redeeming/"}
+	m := &scriptedMall{services: noServices, exchange: func(n int, _ string) error {
+		if n == 1 {
+			return errMallUnknown
+		}
+		return nil
+	}}
+	redeemer, codes := scripted(t, store, m, func() time.Time { return now })
+	_, err := codes.Load(t.Context(), "VOIP", strings.NewReader("c1\nc2\n"))
+	require.NoError(t, err)
+	first := purchase.Purchase{ID: "p1", Data: redemptionData("dev-1")}
+	require.Error(t, redeemer.Deliver(t.Context(), first))
+	now, store.lost = now.Add(time.Hour), true
+	_, err = redeemer.Delivered(t.Context(), first)
+	require.ErrorIs(t, err, errStoreClean)
+	store.lost = false
+	_, err = redeemer.Delivered(t.Context(), first)
+	require.Equal(t, core.CodeMismatch, core.CodeOf(err), "for a person: %v", err)
 	require.NoError(t, redeemer.Deliver(t.Context(), purchase.Purchase{ID: "p2", Data: redemptionData("dev-1")}))
 }
 
