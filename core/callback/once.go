@@ -54,6 +54,9 @@ type OnceConfig struct {
 	Keep time.Duration
 	// Now tells the time; nil is time.Now.
 	Now func() time.Time
+	// Pause waits for d between two looks at an attempt that is in progress, or
+	// until ctx ends, which is then its error; nil is a timer.
+	Pause func(ctx context.Context, d time.Duration) error
 	// Rand marks attempts; nil is crypto/rand.Reader.
 	Rand io.Reader
 }
@@ -109,6 +112,9 @@ func newOnce(cfg OnceConfig) *once {
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.Pause == nil {
+		cfg.Pause = pause
 	}
 	if cfg.Rand == nil {
 		cfg.Rand = rand.Reader
@@ -167,8 +173,7 @@ func (o *once) Paid(ctx context.Context, n PaymentNotice) error {
 	}
 	id := "r/pay/" + n.Key()
 	print := fingerprint(n)
-	wait := waiter{longest: o.cfg.Wait}
-	defer wait.stop()
+	wait := waiter{pause: o.cfg.Pause, left: o.cfg.Wait, next: 5 * time.Millisecond}
 	for {
 		record, r, err := o.read(ctx, id)
 		if err != nil {
@@ -184,7 +189,7 @@ func (o *once) Paid(ctx context.Context, n PaymentNotice) error {
 			// Our own write, which the store could not vouch for.
 			return o.attempt(ctx, n, record, r)
 		case r.State == receiptRunning && now.UnixMilli() < r.Until:
-			if !wait.next(ctx) {
+			if !wait.more(ctx) {
 				return ErrInProgress
 			}
 			continue
@@ -203,7 +208,7 @@ func (o *once) Paid(ctx context.Context, n PaymentNotice) error {
 		case err == nil:
 			return o.attempt(ctx, n, record, r)
 		case errors.Is(err, journal.ErrConflict), errors.Is(err, journal.ErrUnknown) && ctx.Err() == nil:
-			if !wait.next(ctx) {
+			if !wait.more(ctx) {
 				return ErrInProgress
 			}
 		default:
@@ -336,31 +341,26 @@ func fingerprint(n PaymentNotice) string {
 
 // waiter paces the looks at an attempt that is in progress elsewhere.
 type waiter struct {
-	longest time.Duration
-	limit   *time.Timer
-	pause   time.Duration
+	pause func(context.Context, time.Duration) error
+	left  time.Duration
+	next  time.Duration
 }
 
-func (w *waiter) stop() {
-	if w.limit != nil {
-		w.limit.Stop()
-	}
+// more waits a little, longer each time, and reports whether to go on.
+func (w *waiter) more(ctx context.Context) bool {
+	now := min(w.next, w.left)
+	w.left -= now
+	w.next = min(2*w.next, 250*time.Millisecond)
+	return now > 0 && w.pause(ctx, now) == nil
 }
 
-// next waits a little, longer each time, and reports whether to go on.
-func (w *waiter) next(ctx context.Context) bool {
-	if w.limit == nil {
-		w.limit, w.pause = time.NewTimer(w.longest), 5*time.Millisecond
-	}
-	pause := time.NewTimer(w.pause)
-	defer pause.Stop()
-	w.pause = min(2*w.pause, 250*time.Millisecond)
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
 	select {
-	case <-pause.C:
-		return true
-	case <-w.limit.C:
-		return false
+	case <-timer.C:
+		return nil
 	case <-ctx.Done():
-		return false
+		return ctx.Err()
 	}
 }

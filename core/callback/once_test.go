@@ -368,3 +368,23 @@ func (s *slowPut) Put(ctx context.Context, r journal.Record) (journal.Record, er
 	*s.now = s.now.Add(time.Minute)
 	return s.Store.Put(ctx, r)
 }
+
+// A duplicate looks again while an attempt is in progress, longer each time, for
+// Wait in all; a last look follows the last pause.
+func TestADuplicateWaitsByItsPause(t *testing.T) {
+	store := journal.NewMemory()
+	var pauses []time.Duration
+	n := paid("order-1", "T1")
+	var duplicate callback.Sink
+	first, err := callback.NewOnce(callback.OnceConfig{Store: store, Sink: callback.SinkFunc(func(ctx context.Context, n callback.PaymentNotice) error {
+		return duplicate.Paid(ctx, n)
+	})})
+	require.NoError(t, err)
+	duplicate, err = callback.NewOnce(callback.OnceConfig{
+		Store: store, Sink: callback.SinkFunc(func(context.Context, callback.PaymentNotice) error { return nil }), Wait: 30 * time.Millisecond,
+		Pause: func(_ context.Context, d time.Duration) error { pauses = append(pauses, d); return nil },
+	})
+	require.NoError(t, err)
+	require.ErrorIs(t, first.Paid(t.Context(), n), callback.ErrInProgress)
+	assert.Equal(t, []time.Duration{5 * time.Millisecond, 10 * time.Millisecond, 15 * time.Millisecond}, pauses)
+}
