@@ -78,6 +78,8 @@ func Once(store journal.Store, sink Sink) Sink {
 //   - Once a payment of an order is done, a notice of the same order with
 //     another trade_no, amount or payer is [ErrDifferent].
 //   - A trade_no that has paid another order is [ErrClaimed].
+//   - Where [Settler] says that an order is settled, and two payments of it
+//     are in doubt, nobody knows by which: each is [ErrDifferent].
 //   - What Sink refuses as a mismatch leaves nothing behind that could block
 //     the right notice. After any other error the next delivery tries again.
 //   - An attempt that broke off (a crash, an error, a lease that ran out) may
@@ -228,16 +230,19 @@ func (o *once) attempt(ctx context.Context, n PaymentNotice, record journal.Reco
 	sinkCtx, cancel := context.WithTimeout(ctx, left)
 	defer cancel()
 	settled, sinkErr := false, error(nil)
+	// The sink says that the order is settled, not by what: that is known only
+	// if a single payment was in doubt.
+	own := len(r.Doubts) == 1 && r.Doubts[0] == r.Fingerprint
 	err := guard("callback.Once", func() (err error) {
 		if settler, ok := o.cfg.Sink.(Settler); ok && len(r.Doubts) > 0 {
 			settled, err = settler.Settled(sinkCtx, n.Key())
 			switch {
 			case err != nil:
 				return err
-			case settled && slices.Contains(r.Doubts, r.Fingerprint):
+			case settled && own:
 				return o.claim(sinkCtx, n)
 			case settled:
-				return nil // another payment than this one
+				return nil // another payment than this one, for all that is known
 			}
 		}
 		sinkErr = o.cfg.Sink.Paid(sinkCtx, n)
@@ -248,9 +253,14 @@ func (o *once) attempt(ctx context.Context, n PaymentNotice, record journal.Reco
 	})
 	r.Owner, r.Until = "", 0
 	switch {
-	case err == nil && settled && !slices.Contains(r.Doubts, r.Fingerprint):
-		// What is settled is a payment that was in doubt, not this one.
-		r.State, r.Fingerprint, r.TradeNo, r.Doubts = receiptDone, r.Doubts[0], "", nil
+	case err == nil && settled && !own:
+		// What is settled is a payment that was in doubt: the one that was, or
+		// nobody knows which of several.
+		r.State, r.Fingerprint, r.TradeNo = receiptDone, "", ""
+		if len(r.Doubts) == 1 {
+			r.Fingerprint = r.Doubts[0]
+		}
+		r.Doubts = nil
 		err = ErrDifferent
 	case err == nil:
 		r.State, r.Doubts = receiptDone, nil

@@ -388,3 +388,18 @@ func TestADuplicateWaitsByItsPause(t *testing.T) {
 	require.ErrorIs(t, first.Paid(t.Context(), n), callback.ErrInProgress)
 	assert.Equal(t, []time.Duration{5 * time.Millisecond, 10 * time.Millisecond, 15 * time.Millisecond}, pauses)
 }
+
+// Two payments of one order are in doubt, and the sink says that the order is
+// settled: nobody knows by which, so neither is acknowledged.
+func TestTwoPaymentsInDoubtAreAnAlarm(t *testing.T) {
+	sink := &sinkScript{script: []error{errors.New("broke off"), errors.New("broke off")}}
+	sink.settled = func() (bool, error) { return len(sink.attempts) == 2, nil }
+	once := callback.Once(journal.NewMemory(), settlingSink{sink})
+	require.Error(t, once.Paid(t.Context(), paid("o1", "t1")))
+	require.Error(t, once.Paid(t.Context(), paid("o1", "t2")), "which is the one that was booked")
+	for range 2 {
+		assert.ErrorIs(t, once.Paid(t.Context(), paid("o1", "t1")), callback.ErrDifferent)
+		assert.ErrorIs(t, once.Paid(t.Context(), paid("o1", "t2")), callback.ErrDifferent)
+	}
+	assert.Len(t, sink.attempts, 2)
+}
