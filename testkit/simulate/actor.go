@@ -125,6 +125,9 @@ func (w *World) begin(a *actor) {
 }
 
 func (w *World) end(a *actor) {
+	if w.plan.cold && a.process >= 0 && !slices.ContainsFunc(w.actors, func(b *actor) bool { return b != a && b.inside && b.process == a.process }) {
+		w.processes[a.process].stop()
+	}
 	a.inside, a.process, a.local = false, -1, 0
 	w.last = a.index
 }

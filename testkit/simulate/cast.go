@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/imprest-go/imprest/core/purchase"
+	"github.com/imprest-go/imprest/core/vvchat"
 )
 
 // cast makes the actors of a plan. Their order is the order in which they come
@@ -37,7 +38,9 @@ func (w *World) cast() {
 	}
 	w.join(&actor{name: "clock", turn: patient, most: w.plan.clocks, can: func() bool { return !w.settledAll() }, run: func() {
 		next := w.disk.nextDue()
-		if !next.After(w.now) {
+		if w.plan.once {
+			next = w.now.Add(onceLease)
+		} else if !next.After(w.now) {
 			next = w.now.Add(30 * time.Second)
 		}
 		if stride := w.plan.stride; stride > 0 && next.After(w.now.Add(stride)) {
@@ -68,9 +71,6 @@ func (w *World) cast() {
 	w.settler = &actor{name: "the end", index: len(w.actors)}
 }
 
-// stock is what is on disk before anybody does anything.
-func (w *World) stock() {}
-
 func (w *World) join(a *actor) {
 	a.index, a.process = len(w.actors), -1
 	a.wake = make(chan struct{}, 1)
@@ -80,7 +80,7 @@ func (w *World) join(a *actor) {
 // buyer begins a purchase, once more if nothing is on record afterwards, and
 // pays.
 func (w *World) buyer(i int) *actor {
-	a := &actor{name: "buyer", most: 2 + w.plan.payments}
+	a := &actor{name: "buyer", most: w.plan.begins + w.plan.payments}
 	if w.plan.buyers > 1 {
 		a.name = fmt.Sprint("buyer ", i+1)
 	}
@@ -94,6 +94,12 @@ func (w *World) buyer(i int) *actor {
 		return nil
 	}
 	payable := func() *remoteOrder {
+		if w.plan.once {
+			if o := w.remote.order(name); o != nil && len(o.payments) < w.plan.payments {
+				return o
+			}
+			return nil
+		}
 		s := mine()
 		if s == nil {
 			return nil
@@ -107,13 +113,19 @@ func (w *World) buyer(i int) *actor {
 		}
 		return o
 	}
-	a.can = func() bool { return mine() == nil && a.begins < 2 || payable() != nil }
+	a.can = func() bool { return mine() == nil && a.begins < w.plan.begins || payable() != nil }
 	a.run = func() {
 		if o := payable(); o != nil {
 			w.pay(o, name)
 			return
 		}
 		a.begins++
+		if w.plan.once { // an order of the merchant's own making
+			o := vvchat.Order{OutTradeNo: name, Amount: price}
+			w.remote.orders = append(w.remote.orders, &remoteOrder{Order: o})
+			w.fact("order", name, price)
+			return
+		}
 		p := w.enter(i % len(w.processes))
 		w.note(a, "begins a purchase", "", "")
 		_, _ = p.service.Begin(context.Background(), purchase.Request{Buyer: name, OfferID: fmt.Sprintf("offer-%d", i+1), Price: price})

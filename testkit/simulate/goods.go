@@ -38,8 +38,14 @@ func (g *goods) Delivered(ctx context.Context, p purchase.Purchase) (granted boo
 // deliverer is what grants the goods in a process that starts.
 func (w *World) deliverer() (purchase.Deliverer, error) {
 	var d purchase.Deliverer = &goods{w}
-	if w.cfg.Deliverer != nil {
+	switch {
+	case w.cfg.Deliverer != nil:
 		d = w.cfg.Deliverer(w)
+	case w.plan.codes > 0:
+		var err error
+		if d, err = w.redeemer(); err != nil {
+			return nil, err
+		}
 	}
 	if w.cfg.Goods != nil {
 		d = w.cfg.Goods(d)

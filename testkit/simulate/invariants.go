@@ -24,6 +24,8 @@ const (
 	theTable        = "only the table's transitions happen"
 	settles         = "every paid purchase settles in a bounded number of sweeps"
 	trueEnd         = "the record says what happened"
+	oneCode         = "one code for one purchase"
+	handedOnce      = "a payment is handed over once"
 	playsOut        = "with nothing in its way, it sells"
 )
 
@@ -174,6 +176,9 @@ func (w *World) owes(p *payment) {
 func (w *World) acked(p *payment) {
 	p.answered = true
 	w.fact("answered", p.trade, 0)
+	if w.plan.once {
+		w.booking(p.order.OutTradeNo).told = true
+	}
 	if s := w.sale(p.order.OutTradeNo); s != nil {
 		s.acked = append(s.acked, p.trade)
 	}
@@ -222,6 +227,10 @@ func (w *World) settle() {
 			}
 		}
 		a.process = -1
+		if w.plan.once { // what is due there is due in 90 days
+			w.goTo(w.now.Add(onceLease))
+			continue
+		}
 		if next := w.disk.nextDue(); next.After(w.now) {
 			w.goTo(next)
 		} else if sweep > 0 || next.IsZero() {
@@ -235,8 +244,8 @@ func (w *World) settle() {
 	if w.deviations == 0 {
 		w.playedOut()
 	}
-	if w.plan.once {
-		w.onceFinal()
+	if w.plan.codes > 0 {
+		w.finalCodes()
 	}
 }
 

@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"bytes"
+	"net/http"
 
 	"github.com/imprest-go/imprest/testkit"
 )
@@ -10,7 +11,7 @@ import (
 // "success".
 func (w *World) tell(fields testkit.PaymentFields, to int) bool {
 	key := messageKey{kind: "payment", order: fields.OutTradeNo, number: fields.TradeNo, amount: fields.Amount, status: fields.Status}
-	return w.deliver(w.cache.message(key, func() testkit.Message { return testkit.SignedPayment(fields) }), to, fields.TradeNo, false)
+	return w.deliver(w.cache.message(key, func() testkit.Message { return testkit.SignedPayment(fields) }), to, fields.TradeNo, false) == http.StatusOK
 }
 
 // gossip posts a genuine message that nothing was paid, yet.

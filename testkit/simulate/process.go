@@ -37,6 +37,14 @@ func (w *World) enter(index int) *process {
 }
 
 func (w *World) start(p *process) (err error) {
+	apps := []callback.App{{ID: testkit.TestAccount().AppID, Keys: []core.Secret{testkit.TestAccount().AppKey}}}
+	if w.plan.once {
+		sink, err := w.onceSink()
+		if err == nil {
+			p.payment, err = callback.Payment(callback.Config{Apps: apps, AllowWeakKey: true, Sink: sink})
+		}
+		return err
+	}
 	platform := purchase.Platform(&platformSeam{w})
 	if w.cfg.Platform != nil {
 		platform = &opaquePlatform{w, w.cfg.Platform(platform)}
@@ -67,7 +75,6 @@ func (w *World) start(p *process) (err error) {
 	if p.service, err = purchase.New(cfg); err != nil {
 		return err
 	}
-	apps := []callback.App{{ID: testkit.TestAccount().AppID, Keys: []core.Secret{testkit.TestAccount().AppKey}}}
 	if p.payment, err = callback.Payment(callback.Config{Apps: apps, AllowWeakKey: true, Sink: p.service}); err != nil {
 		return err
 	}
@@ -80,7 +87,11 @@ const price = 100
 func (w *World) catalog() purchase.Catalog {
 	offers := purchase.Offers{}
 	for i := range w.plan.buyers {
-		offers[fmt.Sprintf("offer-%d", i+1)] = purchase.Offer{Title: "VoIP", Amount: price}
+		offer := purchase.Offer{Title: "VoIP", Amount: price}
+		if w.plan.codes > 0 {
+			offer.Data = redemption()
+		}
+		offers[fmt.Sprintf("offer-%d", i+1)] = offer
 	}
 	return offers
 }

@@ -42,11 +42,26 @@ const (
 	// he signs notifications of payments that nobody made, and waits for the
 	// refund.
 	StolenKey Scenario = "stolen key"
+	// Stranger is a sale during which somebody posts a message that is no payment
+	// of it: one of another amount, or signed with another key.
+	Stranger Scenario = "stranger"
+	// Redemption is a sale that is delivered by an exchange code.
+	Redemption Scenario = "redemption"
+	// TwoRedemptions is two buyers at once, who redeem codes on one device.
+	TwoRedemptions Scenario = "two redemptions"
+	// RefusedRedemption is one that the cloud refuses for good: the code is
+	// free again, and the money goes back.
+	RefusedRedemption Scenario = "refused redemption"
+	// Once is a payment that callback.Once hands to a merchant's own sink.
+	Once Scenario = "once"
 )
 
 // Scenarios returns every scenario.
 func Scenarios() []Scenario {
-	return []Scenario{Sale, Refund, Workers, TwoSales, PaidTwice, LatePayment, Queue, Silence, MixUp, SlowWorker, StolenKey}
+	return []Scenario{
+		Sale, Refund, Workers, TwoSales, PaidTwice, LatePayment, Queue, Silence, MixUp, SlowWorker, StolenKey, Stranger,
+		Redemption, TwoRedemptions, RefusedRedemption, Once,
+	}
 }
 
 // plan is what a scenario is made of.
@@ -68,6 +83,11 @@ type plan struct {
 	refuses   bool
 	refunds   bool
 	once      bool
+	begins    int // of each buyer, while nothing is on record
+	codes     int // exchange codes in the stock; 0: simulated goods
+	// cold starts a process for each activity, as a function in a cloud does: so
+	// there is nothing in memory that an exploration would have to keep.
+	cold      bool
 	payWithin time.Duration
 	payLate   bool
 	bound     int // sweeps after faults are off
@@ -78,32 +98,42 @@ type plan struct {
 // plans returns the plan of a scenario, nil if there is none.
 func planOf(s Scenario) *plan {
 	p := &plan{
-		buyers: 1, payments: 1, sweepers: []int{1}, sweeps: 2, clocks: 2, posts: 2, duplicate: true, stranger: true,
+		buyers: 1, payments: 1, sweepers: []int{1}, sweeps: 2, clocks: 2, posts: 2, begins: 2, duplicate: true,
 		bound: 16, ends: saleEnds,
 	}
 	switch s {
 	case Sale:
+	case Stranger:
+		p.stranger, p.duplicate, p.sweeps, p.clocks = true, false, 1, 1
 	case Refund:
-		p.refuses, p.refunds, p.ends, p.stranger = true, true, refundEnds, false
+		p.refuses, p.refunds, p.ends, p.duplicate = true, true, refundEnds, false
 		p.sweeps = 3
 	case Workers:
-		p.noInline, p.sweepers, p.duplicate, p.stranger = true, []int{0, 1}, false, false
+		p.noInline, p.sweepers, p.duplicate = true, []int{0, 1}, false
 	case TwoSales:
-		p.buyers, p.duplicate, p.stranger = 2, false, false
+		p.buyers, p.duplicate, p.sweeps, p.clocks = 2, false, 1, 1
 	case PaidTwice:
-		p.payments, p.stranger = 2, false
+		p.payments, p.duplicate = 2, false
 	case LatePayment:
-		p.payLate, p.payWithin, p.clocks, p.stranger, p.sweeps = true, 30*time.Second, 3, false, 3
+		p.payLate, p.payWithin, p.clocks, p.sweeps, p.duplicate = true, 30*time.Second, 3, 3, false
 	case Queue:
-		p.queue, p.stranger, p.duplicate = true, false, false
+		p.queue, p.duplicate = true, false
 	case Silence:
-		p.silent, p.payLate, p.payWithin, p.clocks, p.stranger, p.duplicate, p.sweeps = true, true, 30*time.Second, 3, false, false, 3
+		p.silent, p.payLate, p.payWithin, p.clocks, p.duplicate, p.sweeps = true, true, 30*time.Second, 3, false, 3
 	case SlowWorker:
-		p.stride, p.clocks, p.noInline, p.duplicate, p.stranger, p.sweepers = 40*time.Second, 5, true, false, false, []int{0, 1}
+		p.stride, p.clocks, p.noInline, p.duplicate, p.sweepers = 40*time.Second, 5, true, false, []int{0, 1}
 	case StolenKey:
-		p.thief, p.refuses, p.refunds, p.duplicate, p.stranger, p.sweeps, p.clocks, p.posts = true, true, true, false, false, 1, 0, 1
+		p.thief, p.refuses, p.refunds, p.duplicate, p.sweeps, p.clocks, p.posts = true, true, true, false, 1, 0, 1
 	case MixUp:
-		p.gossip, p.buyers, p.duplicate, p.stranger, p.noInline, p.sweeps, p.clocks, p.posts = true, 2, false, false, true, 0, 0, 1
+		p.gossip, p.buyers, p.duplicate, p.noInline, p.sweeps, p.clocks, p.posts = true, 2, false, true, 0, 0, 1
+	case Redemption:
+		p.codes, p.ends, p.cold, p.noInline, p.duplicate = 2, codeEnds, true, true, false
+	case TwoRedemptions:
+		p.buyers, p.codes, p.ends, p.duplicate = 2, 3, codeEnds, false
+	case RefusedRedemption:
+		p.codes, p.ends, p.cold, p.duplicate, p.refuses, p.refunds, p.sweeps = 2, codeEnds, true, false, true, true, 3
+	case Once:
+		p.once, p.stranger, p.begins, p.sweepers, p.posts = true, true, 1, nil, 3
 	default:
 		return nil
 	}
@@ -119,11 +149,12 @@ func states(all ...purchase.State) map[purchase.State]bool {
 }
 
 var (
-	endUnpaid    = states(purchase.Expired)
-	endDelivered = states(purchase.Delivered)
-	endAttention = states(purchase.Attention)
-	endRefunded  = states(purchase.Refunded)
-	endOrPerson  = states(purchase.Refunded, purchase.Attention)
+	endUnpaid            = states(purchase.Expired)
+	endDelivered         = states(purchase.Delivered)
+	endAttention         = states(purchase.Attention)
+	endRefunded          = states(purchase.Refunded)
+	endDeliveredOrPerson = states(purchase.Delivered, purchase.Attention)
+	endOrPerson          = states(purchase.Refunded, purchase.Attention)
 )
 
 // saleEnds: whatever went wrong, who paid gets the goods, and a second payment

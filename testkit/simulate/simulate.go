@@ -34,6 +34,7 @@ type Config struct {
 	Platform func(purchase.Platform) purchase.Platform
 	Payer    func(purchase.Payer) purchase.Payer
 	Goods    func(purchase.Deliverer) purchase.Deliverer
+	Mall     func(purchase.RedeemMall) purchase.RedeemMall
 }
 
 func (cfg *Config) plan() (*plan, error) {

@@ -10,40 +10,52 @@ import (
 	"github.com/imprest-go/imprest/testkit/simulate"
 )
 
-// Every scenario, exhaustively to a bound. The race detector, which slows this
-// down tenfold, gets a smaller one: nothing runs in parallel in a run, so it has
-// to see each path once. The whole amount is in the run without it.
+// Every scenario, exhaustively to a bound. The two that are made of others are
+// longer, and have a smaller one. So has everything under the race detector,
+// which slows this down tenfold: nothing runs in parallel in a run, so it has to
+// see each path once. The whole amount is in the run without it, which make test
+// does too.
 func TestExhaustively(t *testing.T) {
-	bounds := []simulate.Bound{{Faults: 0, Preemptions: 1}, {Faults: 1, Preemptions: 0}, {Faults: 1, Preemptions: 1}}
-	if !raceEnabled && !testing.Short() {
-		bounds = append(bounds, simulate.Bound{Faults: 1, Preemptions: 2})
-	}
 	for _, scenario := range simulate.Scenarios() {
+		bounds := []simulate.Bound{{Faults: 0, Preemptions: 1}, {Faults: 1, Preemptions: 0}}
+		switch {
+		case raceEnabled || testing.Short():
+		case scenario == simulate.TwoRedemptions, scenario == simulate.RefusedRedemption:
+			bounds = append(bounds, simulate.Bound{Faults: 0, Preemptions: 2}, simulate.Bound{Faults: 1, Preemptions: 1})
+		default:
+			bounds = append(bounds, simulate.Bound{Faults: 1, Preemptions: 1}, simulate.Bound{Faults: 1, Preemptions: 2})
+		}
 		t.Run(string(scenario), func(t *testing.T) {
 			t.Parallel()
 			for _, bound := range bounds {
 				report, err := simulate.Explore(t.Context(), simulate.Config{Scenario: scenario}, bound)
 				require.NoError(t, err)
 				assert.Greater(t, report.Schedules, int64(15))
-				t.Logf("%-12s bound (%d,%d): %7d schedules, %8d steps, %v", scenario, bound.Faults, bound.Preemptions, report.Schedules, report.Steps, report.Took.Round(time.Millisecond))
+				t.Logf("%-18s bound (%d,%d): %7d schedules, %8d steps, %v", scenario, bound.Faults, bound.Preemptions, report.Schedules, report.Steps, report.Took.Round(time.Millisecond))
 			}
 		})
 	}
 }
 
-// Beyond the bound, by seed.
+// Beyond the bound, by seed: more of them for the scenarios that are short.
 func TestBySeed(t *testing.T) {
-	seeds := uint64(200_000)
+	thousands := map[simulate.Scenario]uint64{
+		simulate.Sale: 35, simulate.Stranger: 5, simulate.Once: 25, simulate.Workers: 25, simulate.Queue: 20, simulate.PaidTwice: 15, simulate.LatePayment: 15,
+		simulate.Refund: 10, simulate.Redemption: 10, simulate.TwoSales: 10, simulate.TwoRedemptions: 5, simulate.RefusedRedemption: 5,
+		simulate.Silence: 5, simulate.MixUp: 5, simulate.SlowWorker: 5, simulate.StolenKey: 5,
+	}
+	one := uint64(1000)
 	if raceEnabled || testing.Short() {
-		seeds = 5_000
+		one = 15
 	}
-	scenarios := simulate.Scenarios()
-	for _, scenario := range scenarios {
-		share := seeds / uint64(len(scenarios))
-		report, err := simulate.Random(t.Context(), simulate.Config{Scenario: scenario}, 1, share+1)
+	total := int64(0)
+	for _, scenario := range simulate.Scenarios() {
+		report, err := simulate.Random(t.Context(), simulate.Config{Scenario: scenario}, 1, thousands[scenario]*one)
 		require.NoError(t, err)
-		t.Logf("%-12s %6d seeds, %8d steps, %v", scenario, report.Schedules, report.Steps, report.Took.Round(time.Millisecond))
+		total += report.Schedules
+		t.Logf("%-18s %6d seeds, %8d steps, %v", scenario, report.Schedules, report.Steps, report.Took.Round(time.Millisecond))
 	}
+	assert.Equal(t, int64(200*one), total)
 }
 
 // The same choices are the same run.

@@ -11,6 +11,7 @@ import (
 // everything again.
 type snapshot struct {
 	last, steps, deviations int
+	strangers               int
 	taken                   []int
 	now                     time.Time
 	records                 map[string]*committed // never changed once there
@@ -21,6 +22,8 @@ type snapshot struct {
 	payouts                 []payout
 	sales                   []sale
 	queue                   []string
+	exchanges               []exchange
+	bookings                []booking
 	facts                   uint64
 	actors                  []actorState
 }
@@ -41,7 +44,7 @@ func (w *World) snap() *snapshot {
 	s := &snapshot{
 		last: w.last, steps: w.steps, deviations: w.deviations, taken: slices.Clone(w.taken), now: w.now,
 		records: maps.Clone(w.disk.records), ids: slices.Clone(w.disk.ids), sum: w.disk.sum,
-		queue: slices.Clone(w.queue), facts: w.facts, actors: make([]actorState, len(w.actors)),
+		queue: slices.Clone(w.queue), exchanges: slices.Clone(w.exchanges), strangers: w.strangers, facts: w.facts, actors: make([]actorState, len(w.actors)),
 	}
 	for i, a := range w.actors {
 		if a.inside {
@@ -63,6 +66,9 @@ func (w *World) snap() *snapshot {
 	for _, sold := range w.sales {
 		s.sales = append(s.sales, *sold)
 	}
+	for _, b := range w.bookings {
+		s.bookings = append(s.bookings, *b)
+	}
 	return s
 }
 
@@ -70,7 +76,7 @@ func (w *World) snap() *snapshot {
 func (w *World) restore(s *snapshot) {
 	w.current, w.failure, w.calm, w.stopped, w.pruned = nil, nil, false, false, false
 	w.flights, w.opaque, w.lines = nil, 0, nil
-	w.remote, w.sales = remote{}, nil
+	w.remote, w.sales, w.exchanges, w.bookings, w.strangers = remote{}, nil, nil, nil, 0
 	clear(w.kept)
 	for _, a := range w.actors {
 		a.inside, a.parked, a.killed, a.process, a.local, a.draws = false, false, false, -1, 0, 0
@@ -113,5 +119,9 @@ func (w *World) restore(s *snapshot) {
 	for _, sold := range s.sales {
 		sold.acked = slices.Clone(sold.acked)
 		w.sales = append(w.sales, &sold)
+	}
+	w.exchanges, w.strangers = slices.Clone(s.exchanges), s.strangers
+	for _, b := range s.bookings {
+		w.bookings = append(w.bookings, &b)
 	}
 }

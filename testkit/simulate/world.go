@@ -47,6 +47,9 @@ type World struct {
 	remote    remote
 	sales     []*sale
 	queue     []string
+	exchanges []exchange
+	bookings  []*booking
+	strangers int // messages that were no payment
 	flights   []flight
 	kept      map[string]any
 	// facts is the sum of all that has happened outside of the disk. opaque
@@ -274,7 +277,7 @@ func newWorld(cfg *Config, plan *plan, cache *cache, chooser chooser) *World {
 	w := &World{
 		cfg: cfg, plan: plan, cache: cache, chooser: chooser, kept: map[string]any{},
 		done: make(chan struct{}, 1), gone: make(chan struct{}), watch: time.NewTimer(stuckAfter),
-		plain: cfg.Deliverer == nil && cfg.Store == nil && cfg.Platform == nil && cfg.Payer == nil && cfg.Goods == nil,
+		plain: cfg.Deliverer == nil && cfg.Store == nil && cfg.Platform == nil && cfg.Payer == nil && cfg.Goods == nil && cfg.Mall == nil,
 	}
 	for i := range 2 {
 		w.processes = append(w.processes, &process{index: i})
