@@ -54,6 +54,8 @@ var lattice = []struct{ pkg, imports, reason string }{
 	{"testkit/lambdatest", "", "AWS from outside: it knows JSON and a process, nothing of ours"},
 	{"testkit/storetest", "core core/callback core/journal core/purchase core/vvchat github.com/stretchr/testify/assert github.com/stretchr/testify/require", "a suite is made of tests; it sells on the store while that fails"},
 	{"testkit/simulate", "core core/callback core/journal core/mall core/purchase core/vvchat testkit", "it runs purchases and callbacks as they ship, on simulated seams; notifications are testkit's, signed without core/sign"},
+	{"testkit/simulate/internal/planted", "testkit/simulate", "it hunts for planted bugs, and sees what a user of the simulation sees"},
+	{"testkit/simulate/internal/planted/hunt", "testkit/simulate testkit/simulate/internal/planted", "a main, built anew with each planted bug"},
 	{"testkit/simulate/internal/planted/hunt", "testkit/simulate testkit/simulate/internal/planted", "a main, built anew with each planted bug"},
 	{"testkit/internal/fleet", "core core/journal core/purchase core/vvchat adapters/dynamostore adapters/pgstore adapters/webhook testkit github.com/jackc/pgx/v5", "the outside of a fleet: it puts orders on record, plays platform and warehouse, and reads both stores at the end"},
 	{"testkit/internal/fleet/soak", "testkit/internal/fleet", "a main: make soak"},
