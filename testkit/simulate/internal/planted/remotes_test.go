@@ -5,12 +5,13 @@ import (
 	"errors"
 
 	"github.com/imprest-go/imprest/core"
+	"github.com/imprest-go/imprest/core/mall"
 	"github.com/imprest-go/imprest/core/purchase"
 	"github.com/imprest-go/imprest/core/vvchat"
 )
 
 // The deliverers here each break one line of the contract of
-// purchase.Deliverer, and the platforms one of theirs.
+// purchase.Deliverer, and the platforms and malls one of theirs.
 
 // deliversAgain calls once more when an answer was lost: the warehouse grants
 // once per call.
@@ -55,6 +56,17 @@ func (s sendsPayoutsAgain) Payout(ctx context.Context, p vvchat.Payout) (string,
 		number, err = s.Payer.Payout(ctx, p)
 	}
 	return number, err
+}
+
+// redeemsAgain sends a code once more when the answer was lost.
+type redeemsAgain struct{ purchase.RedeemMall }
+
+func (m redeemsAgain) ExchangeCode(ctx context.Context, caller mall.Caller, p mall.ExchangeCodeParams) error {
+	err := m.RedeemMall.ExchangeCode(ctx, caller, p)
+	if core.CodeOf(err) == core.CodeUnknown {
+		err = m.RedeemMall.ExchangeCode(ctx, caller, p)
+	}
+	return err
 }
 
 // everythingIsPaid answers every query with a payment.

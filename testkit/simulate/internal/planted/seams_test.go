@@ -41,6 +41,9 @@ func TestABugBehindASeamIsCaught(t *testing.T) {
 			{"goods: never delivered", goods(func(d purchase.Deliverer) purchase.Deliverer { return neverDelivered{d} }), "granted at most once"},
 			{"goods: unknown is done", goods(func(d purchase.Deliverer) purchase.Deliverer { return deliveryCode{d, ""} }), "the record says what happened"},
 			{"goods: unknown is unreached", goods(func(d purchase.Deliverer) purchase.Deliverer { return deliveryCode{d, core.CodeUnreached} }), "granted at most once"},
+			{"mall: redeems again", func(c *simulate.Config) {
+				c.Mall = func(m purchase.RedeemMall) purchase.RedeemMall { return redeemsAgain{m} }
+			}, "one code for one purchase"},
 			{"platform: everything is paid", func(c *simulate.Config) {
 				c.Platform = func(p purchase.Platform) purchase.Platform { return everythingIsPaid{p} }
 			}, "never granted without a genuine payment"},
