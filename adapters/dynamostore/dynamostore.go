@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"io"
 	"net"
 	"net/http"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go"
@@ -117,12 +119,30 @@ func (cfg Config) client(op string) (*dynamodb.Client, error) {
 		return nil, core.Invalid(op, "Timeout must not be negative")
 	}
 	options := dynamodb.Options{
-		Region: cfg.Region, Credentials: signer{cfg.Credentials}, HTTPClient: cfg.HTTPClient, Retryer: aws.NopRetryer{},
+		Region: cfg.Region, Credentials: signer{cfg.Credentials}, HTTPClient: patient{cfg.HTTPClient}, Retryer: aws.NopRetryer{},
+	}
+	if cfg.HTTPClient == nil {
+		options.HTTPClient = patient{awshttp.NewBuildableClient()}
 	}
 	if cfg.Endpoint != "" {
 		options.BaseEndpoint = aws.String(cfg.Endpoint)
 	}
 	return dynamodb.New(options), nil
+}
+
+// patient is an HTTP client whose requests survive that the SDK closes their bodies
+// as soon as an answer begins. net/http may be about to look whether the body has
+// ended, by its WriteTo; that of a body that was closed is an error, for which
+// net/http cuts the connection, and the answer with it. Read says that it ended.
+type patient struct{ aws.HTTPClient }
+
+func (c patient) Do(r *http.Request) (*http.Response, error) {
+	if r.Body != nil && r.Body != http.NoBody {
+		copied := *r
+		copied.Body = struct{ io.ReadCloser }{r.Body} // without WriteTo
+		r = &copied
+	}
+	return c.HTTPClient.Do(r)
 }
 
 func (cfg Config) timeout() time.Duration {

@@ -213,3 +213,24 @@ func TestWordsThatHoldASecretReachNoError(t *testing.T) {
 		assert.Equal(t, kept, strings.Contains(err.Error(), "canonical"), code)
 	}
 }
+
+// keeps is a client that holds on to the body of a request, as net/http may for a
+// moment after the answer has begun.
+type keeps struct{ body io.Reader }
+
+func (k *keeps) Do(r *http.Request) (*http.Response, error) {
+	k.body = r.Body
+	return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"application/x-amz-json-1.0"}}, Body: io.NopCloser(strings.NewReader("{}"))}, nil
+}
+
+// What looks at the body of a request after the SDK has closed it sees its end, and
+// no error: net/http would cut the connection while the answer is read.
+func TestABodyThatIsClosedHasEnded(t *testing.T) {
+	client := &keeps{}
+	s, err := dynamostore.New(dynamostore.Config{Table: "t", Region: "r", Credentials: keys, HTTPClient: client})
+	require.NoError(t, err)
+	_, err = s.Get(t.Context(), "a")
+	require.ErrorIs(t, err, journal.ErrNotFound)
+	_, err = io.Copy(io.Discard, client.body)
+	require.NoError(t, err)
+}

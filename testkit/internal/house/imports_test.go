@@ -41,7 +41,7 @@ var lattice = []struct{ pkg, imports, reason string }{
 
 	{"adapters/nethttp", "core", "carries bytes, knows no meaning"},
 	{"adapters/awslambda", "core github.com/aws/aws-lambda-go/lambda", "carries bytes to and from Lambda's events"},
-	{"adapters/dynamostore", "core core/journal github.com/aws/aws-sdk-go-v2/aws github.com/aws/aws-sdk-go-v2/service/dynamodb github.com/aws/aws-sdk-go-v2/service/dynamodb/types github.com/aws/smithy-go", "the one place that links DynamoDB's client"},
+	{"adapters/dynamostore", "core core/journal github.com/aws/aws-sdk-go-v2/aws github.com/aws/aws-sdk-go-v2/aws/transport/http github.com/aws/aws-sdk-go-v2/service/dynamodb github.com/aws/aws-sdk-go-v2/service/dynamodb/types github.com/aws/smithy-go", "the one place that links DynamoDB's client"},
 	{"adapters/sqsqueue", "core github.com/aws/aws-sdk-go-v2/aws github.com/aws/aws-sdk-go-v2/aws/signer/v4", "one signed call to SQS, whose own client is larger than all that is used of it"},
 	{"adapters/cloudfunc", "core adapters/nethttp github.com/GoogleCloudPlatform/functions-framework-go/funcframework github.com/cloudevents/sdk-go/v2/binding github.com/cloudevents/sdk-go/v2/event github.com/cloudevents/sdk-go/v2/protocol/http", "a Cloud Function is net/http, and nethttp carries its bytes; its events are the CloudEvents SDK's, by the framework's own signature"},
 	{"adapters/cloudfunc/internal/conformance", "core adapters/cloudfunc github.com/GoogleCloudPlatform/functions-framework-go/funcframework github.com/GoogleCloudPlatform/functions-framework-go/functions github.com/cloudevents/sdk-go/v2/event", "what Google's conformance client runs: the framework as a source function meets it"},
