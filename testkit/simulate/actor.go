@@ -169,6 +169,7 @@ func (w *World) unwind(a *actor) {
 
 // crash is the end of the process of the actor that runs. Nothing recovers it.
 func (w *World) crash() {
+	w.call.what = ""
 	runtime.Goexit()
 }
 

@@ -185,7 +185,25 @@ type TB interface {
 
 // Test runs a Deliverer of yours through every schedule with one fault and one
 // pre-emption, and through 5,000 seeds, and fails tb with the shortest schedule
-// that breaks an invariant.
+// that breaks an invariant. It takes a second or two.
+//
+// Deliverer is made for each process, and again after each crash of it. Whatever
+// it would do over a network it does through its World: [World.Call] for what has
+// an effect, [World.Ask] for what only reads, [World.Store] for the journal. What
+// the other side keeps lives in [World.Keep]; everything else is lost in a crash.
+// Where goods are granted it calls [World.Granted]. It holds no lock over a call
+// and starts no goroutine. A call can go out after its context is over, since no
+// context holds back what is on the wire: so Deliver runs beside itself.
+//
+// A failure ends with the run, a line for each step:
+//
+//	12       +0s  platform   0  select                             ok
+//	13       +0s  platform   0  waits                              PRE-EMPTED by clock
+//	…
+//	24     +2m0s  platform   0  insert                             STALLED: goes out after its deadline
+//	    BROKEN: granted at most once: <1> was granted twice
+//
+// and names the choices with which [Replay] plays it again.
 func Test(tb TB, cfg Config) {
 	tb.Helper()
 	for _, explore := range []struct {
@@ -198,6 +216,7 @@ func Test(tb TB, cfg Config) {
 		report, err := explore.run()
 		if err != nil {
 			tb.Fatalf("%v", err)
+			return
 		}
 		tb.Logf("%s, %s: %d schedules, %d steps, %v", cfg.Scenario, explore.name, report.Schedules, report.Steps, report.Took.Round(time.Millisecond))
 	}

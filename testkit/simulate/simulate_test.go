@@ -1,12 +1,16 @@
 package simulate_test
 
 import (
+	"context"
+	"fmt"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/imprest-go/imprest/core"
+	"github.com/imprest-go/imprest/core/purchase"
 	"github.com/imprest-go/imprest/testkit/simulate"
 )
 
@@ -71,4 +75,71 @@ func TestTheSameChoicesAreTheSameRun(t *testing.T) {
 			assert.Contains(t, first, "faults are off")
 		}
 	}
+}
+
+// The same seed finds the same thing, and shrinks it to the same schedule.
+func TestTheSameSeedIsTheSameRun(t *testing.T) {
+	cfg := simulate.Config{Deliverer: newLicences}
+	var found [2]*simulate.Failure
+	for i := range found {
+		_, err := simulate.Random(t.Context(), cfg, 1, 20_000)
+		require.ErrorAs(t, err, &found[i])
+	}
+	assert.Equal(t, found[0], found[1])
+	alone := &simulate.Failure{}
+	_, err := simulate.Random(t.Context(), cfg, found[0].Seed, 1)
+	require.ErrorAs(t, err, &alone)
+	assert.Equal(t, found[0].Schedule, alone.Schedule)
+}
+
+// table is a merchant's Deliverer as it should be: one statement that inserts
+// the licence unless it is there.
+type table struct{ licences }
+
+func newTable(w *simulate.World) purchase.Deliverer {
+	return &table{licences{w, w.Keep("licences", func() any { return map[string]int{} }).(map[string]int)}}
+}
+
+func (d *table) Deliver(ctx context.Context, p purchase.Purchase) error {
+	return d.world.Call(ctx, "insert if absent", func() error {
+		if d.rows[p.ID] == 0 {
+			d.rows[p.ID]++
+			d.world.Granted(p.ID)
+		}
+		return nil
+	})
+}
+
+// recorder is a test that goes on after it has failed.
+type recorder struct {
+	testing.TB
+	failed string
+	logs   int
+}
+
+func (r *recorder) Fatalf(format string, args ...any) { r.failed = fmt.Sprintf(format, args...) }
+func (r *recorder) Logf(string, ...any)               { r.logs++ }
+
+func TestAMerchantsDelivererIsTested(t *testing.T) {
+	good := &recorder{TB: t}
+	simulate.Test(good, simulate.Config{Deliverer: newTable})
+	assert.Empty(t, good.failed)
+	assert.Equal(t, 2, good.logs)
+
+	bad := &recorder{TB: t}
+	simulate.Test(bad, simulate.Config{Deliverer: newLicences})
+	assert.Contains(t, bad.failed, "granted at most once")
+	assert.Contains(t, bad.failed, "STALLED")
+	assert.Contains(t, bad.failed, "simulate.Replay(cfg, []int{")
+}
+
+func TestWhatCannotBeSimulatedIsRefused(t *testing.T) {
+	_, err := simulate.Explore(t.Context(), simulate.Config{Scenario: "x"}, simulate.Bound{})
+	assert.Equal(t, core.CodeInvalid, core.CodeOf(err))
+	_, err = simulate.Explore(t.Context(), simulate.Config{}, simulate.Bound{Faults: -1})
+	assert.Equal(t, core.CodeInvalid, core.CodeOf(err))
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = simulate.Random(ended, simulate.Config{}, 1, 10)
+	assert.ErrorIs(t, err, context.Canceled)
 }

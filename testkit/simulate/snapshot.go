@@ -75,7 +75,7 @@ func (w *World) snap() *snapshot {
 // restore takes the world back to a snapshot; nil is the beginning.
 func (w *World) restore(s *snapshot) {
 	w.current, w.failure, w.calm, w.stopped, w.pruned = nil, nil, false, false, false
-	w.flights, w.opaque, w.lines = nil, 0, nil
+	w.flights, w.opaque, w.lines, w.call = nil, 0, nil, line{}
 	w.remote, w.sales, w.exchanges, w.bookings, w.strangers = remote{}, nil, nil, nil, 0
 	clear(w.kept)
 	for _, a := range w.actors {

@@ -60,6 +60,7 @@ type World struct {
 
 	tracing bool
 	lines   []line
+	call    line // that is being made
 }
 
 // flight is an effect that is still under way when its caller has given up.
@@ -158,6 +159,9 @@ var (
 func (w *World) effect(ctx context.Context, what, about string, kinds []fault, unknown, clean error, apply func() error) error {
 	a := w.current
 	f := w.at(ctx, kinds)
+	if w.tracing {
+		w.call = line{what: what, about: about, outcome: f.String()}
+	}
 	var err error
 	switch f {
 	case crashBefore:
@@ -183,6 +187,7 @@ func (w *World) effect(ctx context.Context, what, about string, kinds []fault, u
 	if w.tracing {
 		w.note(a, what, about, strings.TrimSpace(f.String()+" "+outcome(err)))
 	}
+	w.call.what = ""
 	a.local = mix(a.local, text(string(core.CodeOf(err))))
 	return err
 }
@@ -260,6 +265,10 @@ func (w *World) fingerprint() uint64 {
 
 // fail ends the run: an invariant is broken.
 func (w *World) fail(invariant, format string, args ...any) {
+	if w.call.what != "" { // the step in which it broke
+		w.note(w.current, w.call.what, w.call.about, w.call.outcome)
+		w.call.what = ""
+	}
 	if w.failure == nil {
 		w.failure = &Failure{Invariant: invariant, detail: fmt.Sprintf(format, args...)}
 	}
