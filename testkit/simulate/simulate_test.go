@@ -44,9 +44,9 @@ func TestExhaustively(t *testing.T) {
 // Beyond the bound, by seed: more of them for the scenarios that are short.
 func TestBySeed(t *testing.T) {
 	thousands := map[simulate.Scenario]uint64{
-		simulate.Sale: 35, simulate.Stranger: 5, simulate.Once: 25, simulate.Workers: 25, simulate.Queue: 20, simulate.PaidTwice: 15, simulate.LatePayment: 15,
-		simulate.Refund: 10, simulate.Redemption: 10, simulate.TwoSales: 10, simulate.TwoRedemptions: 5, simulate.RefusedRedemption: 5,
-		simulate.Silence: 5, simulate.MixUp: 5, simulate.SlowWorker: 5, simulate.StolenKey: 5,
+		simulate.Sale: 35, simulate.Once: 40, simulate.Workers: 20, simulate.Queue: 20, simulate.PaidTwice: 10, simulate.LatePayment: 15,
+		simulate.SlowWorker: 10, simulate.Silence: 9, simulate.Stranger: 9, simulate.MixUp: 5, simulate.StolenKey: 5, simulate.Refund: 7,
+		simulate.Redemption: 6, simulate.TwoSales: 5, simulate.TwoRedemptions: 2, simulate.RefusedRedemption: 2,
 	}
 	one := uint64(1000)
 	if raceEnabled || testing.Short() {
