@@ -256,7 +256,7 @@ func workOff(t testing.TB, h Harness, s journal.Store, handle func(int) journal.
 			}
 			return len(found) > 0
 		}
-		for idle, sweeps := time.Now(), 0; ; sweeps++ {
+		for idle, sweeps := time.Now(), 0; ; {
 			mu.Lock()
 			finished := len(done) >= records || t.Failed()
 			mu.Unlock()
@@ -264,6 +264,11 @@ func workOff(t testing.TB, h Harness, s journal.Store, handle func(int) journal.
 				return
 			}
 			complete := all.Load() // before it looks
+			if complete {
+				// Before that, a worker that finds nothing may turn any number of
+				// times while the processor is with others.
+				sweeps++
+			}
 			if sweep() {
 				idle = time.Now()
 			} else if complete && time.Since(idle) >= h.DueLag {
