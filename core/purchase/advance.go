@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/imprest-go/imprest/core"
+	"github.com/imprest-go/imprest/core/journal"
 )
 
 // outcome is how a step went.
@@ -29,30 +30,37 @@ var errLeaseOver error = &core.Error{Op: "purchase", Code: core.CodeBusy, Err: e
 // failure to read or write the journal; how the step itself went is in the
 // purchase.
 func (s *Service) Advance(ctx context.Context, id string) (Purchase, error) {
+	p, _, err := s.advance(ctx, id, journal.Record{})
+	return p, err
+}
+
+// advance is Advance for who wrote the purchase a moment ago, as changeFrom is
+// change.
+func (s *Service) advance(ctx context.Context, id string, written journal.Record) (Purchase, journal.Record, error) {
 	owner, err := core.RandomText(s.cfg.Rand, 16)
 	if err != nil {
-		return Purchase{}, err
+		return Purchase{}, journal.Record{}, err
 	}
-	p, err := s.take(ctx, id, owner)
+	p, leased, err := s.take(ctx, id, owner, written)
 	if err != nil || p.Lease == nil || p.Lease.Owner != owner {
-		return p, err
+		return p, leased, err
 	}
 	name, run := s.step(p)
 	observed, ended := core.Observe(ctx, s.cfg.Observer, core.Work{Kind: "step", Name: name, Subject: p.ID})
 	stepCtx, cancel, ok := s.stepContext(observed, p)
 	if !ok {
 		ended(errLeaseOver)
-		return p, nil
+		return p, leased, nil
 	}
 	defer cancel()
 	result := s.guard(stepCtx, p, run)
-	p, err = s.finish(ctx, id, owner, result)
+	p, done, err := s.finish(ctx, id, owner, leased, result)
 	if err != nil {
 		ended(err)
 	} else {
 		ended(result.cause)
 	}
-	return p, err
+	return p, done, err
 }
 
 // step returns the next step of a purchase, and its name.
@@ -77,8 +85,8 @@ func (s *Service) step(p Purchase) (string, func(context.Context, Purchase) outc
 
 // take leases the purchase for the next step. The attempt is counted before
 // the step runs: what brings its worker down is counted too.
-func (s *Service) take(ctx context.Context, id, owner string) (Purchase, error) {
-	return s.change(ctx, id, func(p *Purchase, due *time.Time) error {
+func (s *Service) take(ctx context.Context, id, owner string, written journal.Record) (Purchase, journal.Record, error) {
+	return s.changeFrom(ctx, id, written, func(p *Purchase, due *time.Time) error {
 		now := s.now()
 		// A step that runs is not due before its lease is over.
 		// What was just paid is due, whatever another machine's clock says.
@@ -138,11 +146,11 @@ func (s *Service) brokenOff(p Purchase) time.Time {
 
 // finish records the outcome of a step if its lease is still held. Otherwise
 // somebody else has learnt more meanwhile, and what they wrote stands.
-func (s *Service) finish(ctx context.Context, id, owner string, result outcome) (Purchase, error) {
+func (s *Service) finish(ctx context.Context, id, owner string, leased journal.Record, result outcome) (Purchase, journal.Record, error) {
 	// How a step went is worth recording even if its caller has gone.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	return s.change(ctx, id, func(p *Purchase, due *time.Time) error {
+	return s.changeFrom(ctx, id, leased, func(p *Purchase, due *time.Time) error {
 		if p.Lease == nil || p.Lease.Owner != owner {
 			return errUnchanged
 		}

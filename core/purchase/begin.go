@@ -87,14 +87,15 @@ func (s *Service) Begin(ctx context.Context, r Request) (Purchase, error) {
 	if err := checkSize(op, p); err != nil {
 		return Purchase{}, err
 	}
-	if _, err := s.store(ctx, journal.Record{ID: Prefix + p.ID}, p, s.brokenOff(p)); err != nil {
+	written, err := s.store(ctx, journal.Record{ID: Prefix + p.ID}, p, s.brokenOff(p))
+	if err != nil {
 		return Purchase{}, err
 	}
-	return s.firstStep(ctx, p, "purchase.order", s.order)
+	return s.firstStep(ctx, p, written, "purchase.order", s.order)
 }
 
 // firstStep runs the step for which a purchase was just recorded and leased.
-func (s *Service) firstStep(ctx context.Context, begun Purchase, name string, run func(context.Context, Purchase) outcome) (Purchase, error) {
+func (s *Service) firstStep(ctx context.Context, begun Purchase, written journal.Record, name string, run func(context.Context, Purchase) outcome) (Purchase, error) {
 	observed, ended := core.Observe(ctx, s.cfg.Observer, core.Work{Kind: "step", Name: name, Subject: begun.ID})
 	stepCtx, cancel, ok := s.stepContext(observed, begun)
 	if !ok {
@@ -103,7 +104,7 @@ func (s *Service) firstStep(ctx context.Context, begun Purchase, name string, ru
 	}
 	defer cancel()
 	result := s.guard(stepCtx, begun, run)
-	p, err := s.finish(ctx, begun.ID, begun.Lease.Owner, result)
+	p, _, err := s.finish(ctx, begun.ID, begun.Lease.Owner, written, result)
 	if err != nil {
 		ended(err)
 		return begun, err

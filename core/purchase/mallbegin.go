@@ -62,10 +62,11 @@ func (s *Service) BeginMall(ctx context.Context, r MallRequest) (Purchase, error
 	if err := checkSize(op, p); err != nil {
 		return Purchase{}, err
 	}
-	if _, err := s.store(ctx, journal.Record{ID: Prefix + p.ID}, p, s.brokenOff(p)); err != nil {
+	written, err := s.store(ctx, journal.Record{ID: Prefix + p.ID}, p, s.brokenOff(p))
+	if err != nil {
 		return Purchase{}, err
 	}
-	begun, err := s.firstStep(ctx, p, "purchase.buy", func(ctx context.Context, p Purchase) outcome {
+	begun, err := s.firstStep(ctx, p, written, "purchase.buy", func(ctx context.Context, p Purchase) outcome {
 		return s.buy(ctx, p, user)
 	})
 	if errors.Is(err, ErrPurchaseOpen) { // somebody was faster since the look

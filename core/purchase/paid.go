@@ -30,12 +30,12 @@ func (s *Service) Paid(ctx context.Context, n callback.PaymentNotice) error {
 		return core.Mismatch("purchase.Paid", "this is no notice of a payment")
 	}
 	payment := Payment{TradeNo: n.TradeNo, OpenID: n.OpenID, PayTime: n.PayTime, By: ByNotification, At: s.now()}
-	fresh, err := s.settle(ctx, n.OutTradeNo, payment, func(p *Purchase) error { return fits(p, n) })
+	fresh, written, err := s.settle(ctx, n.OutTradeNo, payment, func(p *Purchase) error { return fits(p, n) })
 	if errors.Is(err, journal.ErrNotFound) {
 		return core.Mismatch("purchase.Paid", "there is no purchase with this out_trade_no")
 	}
 	if err == nil && fresh {
-		s.handOver(ctx, n.OutTradeNo)
+		s.handOver(ctx, n.OutTradeNo, written)
 	}
 	return err
 }
@@ -76,8 +76,8 @@ func fits(p *Purchase, n callback.PaymentNotice) error {
 
 // settle puts a payment on record, whatever brought it. fits decides whether
 // it belongs to the purchase. fresh says that the purchase became Paid by it.
-func (s *Service) settle(ctx context.Context, id string, payment Payment, fits func(*Purchase) error) (fresh bool, err error) {
-	_, err = s.change(ctx, id, func(p *Purchase, due *time.Time) error {
+func (s *Service) settle(ctx context.Context, id string, payment Payment, fits func(*Purchase) error) (fresh bool, written journal.Record, err error) {
+	_, written, err = s.changeFrom(ctx, id, journal.Record{}, func(p *Purchase, due *time.Time) error {
 		fresh = false
 		if err := fits(p); err != nil {
 			return err
@@ -99,7 +99,7 @@ func (s *Service) settle(ctx context.Context, id string, payment Payment, fits f
 		*due, fresh = now, true
 		return nil
 	})
-	return fresh && err == nil, err
+	return fresh && err == nil, written, err
 }
 
 func (p *Purchase) knows(tradeNo string) bool {
@@ -145,7 +145,7 @@ func (s *Service) claim(ctx context.Context, tradeNo, id string) error {
 }
 
 // handOver starts the delivery of what was just paid.
-func (s *Service) handOver(ctx context.Context, id string) {
+func (s *Service) handOver(ctx context.Context, id string, written journal.Record) {
 	var err error
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -158,7 +158,7 @@ func (s *Service) handOver(ctx context.Context, id string) {
 	case s.cfg.InlineBudget > 0:
 		budget, cancel := context.WithTimeout(ctx, s.cfg.InlineBudget)
 		defer cancel()
-		_, err = s.Advance(budget, id)
+		_, _, err = s.advance(budget, id, written)
 	}
 	if err != nil {
 		s.cfg.Logger.WarnContext(ctx, "a paid purchase is left to the sweep", "id", id, "reason", err.Error())

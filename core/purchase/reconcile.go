@@ -99,9 +99,9 @@ func (s *Service) sweepOne(ctx context.Context, sweep *Sweep, record journal.Rec
 		}
 		return
 	}
-	p, err := s.Advance(ctx, id)
+	p, written, err := s.advance(ctx, id, journal.Record{})
 	if err == nil && p.State == Paid { // found paid just now: its delivery is the next step
-		p, err = s.Advance(ctx, id)
+		p, _, err = s.advance(ctx, id, written)
 	}
 	if err != nil {
 		sweep.Failed++

@@ -174,20 +174,14 @@ const Prefix = "p/"
 // Get returns the purchase with that id, or an error that is
 // journal.ErrNotFound.
 func (s *Service) Get(ctx context.Context, id string) (Purchase, error) {
-	_, p, err := s.load(ctx, id)
-	return p, err
+	record, err := s.cfg.Store.Get(ctx, Prefix+id)
+	if err != nil {
+		return Purchase{}, err
+	}
+	return decode(record.Body)
 }
 
 func (s *Service) now() time.Time { return journal.Millis(s.cfg.Now()) }
-
-func (s *Service) load(ctx context.Context, id string) (journal.Record, Purchase, error) {
-	record, err := s.cfg.Store.Get(ctx, Prefix+id)
-	if err != nil {
-		return journal.Record{}, Purchase{}, err
-	}
-	p, err := decode(record.Body)
-	return record, p, err
-}
 
 // store writes p over the version that record was read at. When the store
 // cannot say whether the write was applied it looks, and tries again: both
@@ -242,25 +236,46 @@ var errUnchanged = errors.New("nothing to do")
 // change reads the purchase, applies fn, which also says when it is due next,
 // and writes it; again, from the reading, while others write in between.
 func (s *Service) change(ctx context.Context, id string, fn func(p *Purchase, due *time.Time) error) (Purchase, error) {
+	p, _, err := s.changeFrom(ctx, id, journal.Record{}, fn)
+	return p, err
+}
+
+// changeFrom is change for who wrote the purchase a moment ago: it begins with
+// what it wrote, which saves the reading. Somebody may have written since. So a
+// write may rest on it, for it names its version; that nothing is to be done, or
+// that something is wrong, is said after a reading only.
+func (s *Service) changeFrom(ctx context.Context, id string, written journal.Record, fn func(p *Purchase, due *time.Time) error) (Purchase, journal.Record, error) {
 	for range maxTries {
-		record, p, err := s.load(ctx, id)
+		record, fresh := written, false
+		if written.ID == "" {
+			var err error
+			if record, err = s.cfg.Store.Get(ctx, Prefix+id); err != nil {
+				return Purchase{}, journal.Record{}, err
+			}
+			fresh = true
+		}
+		written = journal.Record{}
+		p, err := decode(record.Body)
 		if err != nil {
-			return Purchase{}, err
+			return Purchase{}, journal.Record{}, err
 		}
 		due := record.Due
 		if err := fn(&p, &due); err != nil {
+			if !fresh {
+				continue
+			}
 			if errors.Is(err, errUnchanged) {
 				err = nil
 			}
-			return p, err
+			return p, record, err
 		}
-		_, err = s.store(ctx, record, p, due)
+		record, err = s.store(ctx, record, p, due)
 		if errors.Is(err, journal.ErrConflict) {
 			continue
 		}
-		return p, err
+		return p, record, err
 	}
-	return Purchase{}, &core.Error{Op: "purchase", Code: core.CodeBusy, Err: fmt.Errorf("purchase %s changes faster than it can be written: try later", id)}
+	return Purchase{}, journal.Record{}, &core.Error{Op: "purchase", Code: core.CodeBusy, Err: fmt.Errorf("purchase %s changes faster than it can be written: try later", id)}
 }
 
 // attention parks p for a person.

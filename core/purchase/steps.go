@@ -52,7 +52,7 @@ func (s *Service) compare(ctx context.Context, p Purchase, trade vvchat.Trade) o
 	// The claim of the trade_no needs the journal, so this outcome is
 	// recorded by settle, which takes the lease away.
 	payment := Payment{TradeNo: trade.TradeNo, OpenID: trade.OpenID, By: ByQuery, At: s.now()}
-	_, err := s.settle(ctx, p.ID, payment, func(now *Purchase) error {
+	_, _, err := s.settle(ctx, p.ID, payment, func(now *Purchase) error {
 		if problem := disagrees(*now, trade); problem != "" {
 			return core.Mismatch("purchase", problem)
 		}

@@ -3,6 +3,8 @@ package simulate_test
 import (
 	"context"
 	"fmt"
+	"os"
+	"runtime/debug"
 	"testing"
 	"time"
 
@@ -14,7 +16,14 @@ import (
 	"github.com/imprest-go/imprest/testkit/simulate"
 )
 
-// Every scenario, exhaustively to a bound. The two that are made of others are
+// A run leaves much behind and keeps little: with room to spare the collector
+// takes a quarter less of the time.
+func TestMain(m *testing.M) {
+	debug.SetGCPercent(400)
+	os.Exit(m.Run())
+}
+
+// Every scenario, exhaustively to a bound. The three that are made of others are
 // longer, and have a smaller one. So has everything under the race detector,
 // which slows this down tenfold: nothing runs in parallel in a run, so it has to
 // see each path once. The whole amount is in the run without it, which make test
@@ -24,10 +33,10 @@ func TestExhaustively(t *testing.T) {
 		bounds := []simulate.Bound{{Faults: 0, Preemptions: 1}, {Faults: 1, Preemptions: 0}}
 		switch {
 		case raceEnabled || testing.Short():
-		case scenario == simulate.TwoRedemptions, scenario == simulate.RefusedRedemption:
+		case scenario == simulate.TwoSales, scenario == simulate.TwoRedemptions, scenario == simulate.RefusedRedemption:
 			bounds = append(bounds, simulate.Bound{Faults: 0, Preemptions: 2}, simulate.Bound{Faults: 1, Preemptions: 1})
 		default:
-			bounds = append(bounds, simulate.Bound{Faults: 1, Preemptions: 1}, simulate.Bound{Faults: 1, Preemptions: 2})
+			bounds = append(bounds, simulate.Bound{Faults: 1, Preemptions: 2})
 		}
 		t.Run(string(scenario), func(t *testing.T) {
 			t.Parallel()
