@@ -11,7 +11,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/imprest-go/imprest/adapters/sqlitestore"
@@ -138,15 +137,6 @@ func together(callers, n int, do func(i int) error) ([]time.Duration, error) {
 func at(took []time.Duration, share float64) time.Duration {
 	slices.Sort(took)
 	return took[min(len(took)-1, int(share*float64(len(took))))]
-}
-
-// processor is the time that this process has had of the processors.
-func processor() time.Duration {
-	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
-		return 0
-	}
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
 // openSQLite opens a store in a file of its own below dir.
