@@ -32,6 +32,8 @@ var benches = []struct {
 	{"start", start},
 	{"stores", stores},
 	{"growth", growth},
+	{"simulate", exploration},
+	{"planted", planted},
 }
 
 func main() {
