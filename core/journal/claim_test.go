@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/imprest-go/imprest/core/journal"
+	"github.com/imprest-go/imprest/testkit/storetest"
 )
 
 // forgetful says of its first Put that it does not know, applied or not.
@@ -64,5 +65,63 @@ func TestClaimsUnderARace(t *testing.T) {
 	first := <-holders
 	for range cap(holders) - 1 {
 		assert.Equal(t, first, <-holders)
+	}
+}
+
+// singles hides PutAll, as an engine that writes one record at a time.
+type singles struct{ journal.Store }
+
+// A claim and what it is for, under every fault at every call, on a store that
+// writes both at once and on one that does not. The caller tries until it is told.
+func TestClaimAndPutWhateverFails(t *testing.T) {
+	for name, store := range map[string]func() journal.Store{
+		"at once":           func() journal.Store { return journal.NewMemory() },
+		"one after another": func() journal.Store { return singles{journal.NewMemory()} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			for fault := storetest.Refused; fault <= storetest.Held; fault++ {
+				for at := 1; at <= 4; at++ {
+					inner := store()
+					created, err := inner.Put(t.Context(), journal.Record{ID: "p/1", Body: []byte("unpaid")})
+					require.NoError(t, err)
+					faulty := storetest.Faulty(inner, func(c storetest.Call) storetest.Fault {
+						if c.N != at {
+							return storetest.None
+						}
+						if !c.Writes() {
+							return storetest.Refused
+						}
+						return fault
+					})
+					paid := created
+					paid.Body = []byte("paid")
+					told := false
+					for range 3 {
+						owner, stored, err := journal.ClaimAndPut(t.Context(), faulty, "trade/t1", "1", paid)
+						if err != nil {
+							continue
+						}
+						told = true
+						require.Equal(t, "1", owner)
+						require.EqualValues(t, 2, stored.Version, "%s at call %d: however often it is tried, it counts once", fault, at)
+					}
+					require.True(t, told, "%s at call %d", fault, at)
+					faulty.Land()
+					got, err := inner.Get(t.Context(), "p/1")
+					require.NoError(t, err)
+					require.Equal(t, "paid", string(got.Body))
+					require.EqualValues(t, 2, got.Version)
+
+					// Another purchase of the same payment, and another write of this one.
+					owner, _, err := journal.ClaimAndPut(t.Context(), inner, "trade/t1", "2", journal.Record{ID: "p/2", Body: []byte("paid")})
+					require.NoError(t, err)
+					require.Equal(t, "1", owner)
+					_, err = inner.Get(t.Context(), "p/2")
+					require.ErrorIs(t, err, journal.ErrNotFound, "what lost its claim is not written")
+					_, _, err = journal.ClaimAndPut(t.Context(), inner, "trade/t1", "1", journal.Record{ID: "p/1", Version: 1, Body: []byte("other")})
+					require.ErrorIs(t, err, journal.ErrConflict)
+				}
+			}
+		})
 	}
 }

@@ -15,7 +15,9 @@
 // that it lost. A write is durable when Put returns, and nothing can be read
 // that is not durable: a duplicate acknowledged from a state that a crash then
 // takes back would lose a payment. An intended effect lives in the record that
-// it belongs to, so no engine needs a transaction over two records.
+// it belongs to, so no engine needs a transaction over two records. Most have one
+// all the same, and a payment, whose claim and purchase are two records, then
+// waits for the disk once: see [AtomicStore] and [ClaimAndPut].
 //
 // journal imports core and the standard library alone.
 package journal

@@ -22,7 +22,7 @@ type Memory struct {
 	dues    ordered[dueID] // of the records whose Due is set
 }
 
-var _ Store = (*Memory)(nil)
+var _ AtomicStore = (*Memory)(nil)
 
 // dueID orders records by when they are due.
 type dueID struct {
@@ -53,10 +53,39 @@ func (m *Memory) Put(ctx context.Context, r Record) (Record, error) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	old := m.records[r.ID] // version 0 if there is none
-	if old.Version != r.Version {
+	if old := m.records[r.ID]; old.Version != r.Version { // version 0 if there is none
 		return old.own(), ErrConflict
 	}
+	return m.put(r), nil
+}
+
+// PutAll implements [AtomicStore].
+func (m *Memory) PutAll(ctx context.Context, records ...Record) ([]Record, error) {
+	if err := CheckAll(records); err != nil {
+		return nil, err
+	}
+	if err := ended(ctx); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	do, lost := m.put, error(nil)
+	for _, r := range records {
+		if m.records[r.ID].Version != r.Version {
+			do, lost = func(r Record) Record { return m.records[r.ID].own() }, ErrConflict
+		}
+	}
+	stored := make([]Record, len(records))
+	for i, r := range records {
+		stored[i] = do(r)
+	}
+	return stored, lost
+}
+
+// put writes r over the version that it names, and returns it as stored. The
+// caller holds mu.
+func (m *Memory) put(r Record) Record {
+	old := m.records[r.ID]
 	r = r.own()
 	r.Version++
 	r.Due, r.Expires = Millis(r.Due), Millis(r.Expires)
@@ -65,7 +94,7 @@ func (m *Memory) Put(ctx context.Context, r Record) (Record, error) {
 		m.ids.insert(r.ID)
 	}
 	m.records[r.ID] = r
-	return r.own(), nil
+	return r.own()
 }
 
 // Get implements [Store].

@@ -72,7 +72,7 @@ func (s *Service) enterLane(ctx context.Context, p Purchase) (Purchase, error) {
 		if record.Body, err = json.Marshal(l); err != nil {
 			return Purchase{}, &core.Error{Op: "purchase.BeginMall", Code: core.CodeInternal, Err: err}
 		}
-		if _, err = putSurely(ctx, s.cfg.Store, record); !errors.Is(err, journal.ErrConflict) {
+		if _, err = journal.PutSurely(ctx, s.cfg.Store, record); !errors.Is(err, journal.ErrConflict) {
 			return Purchase{}, err
 		}
 	}

@@ -309,7 +309,7 @@ func (r *Redeemer) save(ctx context.Context, record journal.Record, red redempti
 		return journal.Record{}, &core.Error{Op: "purchase.Redeemer", Code: core.CodeInternal, Err: err}
 	}
 	record.Body = body
-	return putSurely(ctx, r.cfg.Store, record)
+	return journal.PutSurely(ctx, r.cfg.Store, record)
 }
 
 // reserve takes a code for the purchase. Which shard it comes from is on

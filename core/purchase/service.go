@@ -1,7 +1,6 @@
 package purchase
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -183,9 +182,7 @@ func (s *Service) Get(ctx context.Context, id string) (Purchase, error) {
 
 func (s *Service) now() time.Time { return journal.Millis(s.cfg.Now()) }
 
-// store writes p over the version that record was read at. When the store
-// cannot say whether the write was applied it looks, and tries again: both
-// attempts name the same version, so at most one of them counts. ErrConflict
+// store writes p over the version that record was read at. journal.ErrConflict
 // means that somebody else's write was there first.
 func (s *Service) store(ctx context.Context, record journal.Record, p Purchase, due time.Time) (journal.Record, error) {
 	body, err := encode(p)
@@ -193,37 +190,7 @@ func (s *Service) store(ctx context.Context, record journal.Record, p Purchase, 
 		return journal.Record{}, err
 	}
 	record.Body, record.Due = body, due
-	return putSurely(ctx, s.cfg.Store, record)
-}
-
-// putSurely is Put for who can tell his own write by its body: when the store
-// cannot say whether it was applied, it looks, and tries again.
-func putSurely(ctx context.Context, store journal.Store, record journal.Record) (journal.Record, error) {
-	for range 3 {
-		stored, err := store.Put(ctx, record)
-		switch {
-		case err == nil:
-			return stored, nil
-		case errors.Is(err, journal.ErrConflict):
-			if stored.Version == record.Version+1 && bytes.Equal(stored.Body, record.Body) {
-				return stored, nil // our own write, applied after all
-			}
-			return journal.Record{}, err
-		case !errors.Is(err, journal.ErrUnknown) || ctx.Err() != nil:
-			return journal.Record{}, err
-		}
-		stored, err = store.Get(ctx, record.ID)
-		switch {
-		case errors.Is(err, journal.ErrNotFound) && record.Version == 0:
-		case err != nil:
-			return journal.Record{}, err
-		case stored.Version == record.Version+1 && bytes.Equal(stored.Body, record.Body):
-			return stored, nil
-		case stored.Version != record.Version:
-			return journal.Record{}, journal.ErrConflict
-		}
-	}
-	return journal.Record{}, journal.ErrUnknown
+	return journal.PutSurely(ctx, s.cfg.Store, record)
 }
 
 // maxTries bounds how often a change is made again because somebody else

@@ -15,7 +15,7 @@
 //				t.Cleanup(func() { s.Close() })
 //				return s
 //			},
-//			Lacks: map[string]string{"Reopen": "to do", "Crash": "to do", "Through": "to do"},
+//			Lacks: map[string]string{"Reopen": "to do", "Crash": "to do", "Through": "to do", "PutAll": "to do"},
 //		})
 //	}
 //
@@ -39,6 +39,9 @@
 //     before its effect or after it, keeps the answer, or holds the request back
 //     until the caller has tried again. All of these are ErrUnknown.
 //
+// A store that is a [journal.AtomicStore] runs the cases of its rules, too; one
+// that is none says why in Lacks, as "PutAll".
+//
 // Engines differ in what they promise of Due. A driver whose Due lags says so
 // in [Harness.DueLag]; no case asks which driver it runs on.
 //
@@ -52,6 +55,6 @@
 //
 // [Faulty] fails a call as a [Script] says: refused, ErrUnknown before or after
 // the effect, or an effect that comes late. [Lagging] has the worst Due that rule
-// 7 allows. Both pass the suite when they wrap a store that does, so that a
+// 7 allows. Both have a PutAll if the store behind them has one, and both pass the suite when they wrap a store that does, so that a
 // program which fails on them breaks the contract, and not they.
 package storetest

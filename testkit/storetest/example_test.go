@@ -63,7 +63,10 @@ func ExampleRun() {
 				return p
 			}
 		},
-		Lacks:  map[string]string{"Through": "nothing is between a file and its caller"},
+		Lacks: map[string]string{
+			"Through": "nothing is between a file and its caller",
+			"PutAll":  "the engine writes one record at a time",
+		},
 		DueLag: 0, // how long an index may take, such as 2 * time.Second
 	}
 	if t != nil {

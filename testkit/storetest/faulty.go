@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -43,16 +44,17 @@ func (f Fault) String() string {
 
 // Call is one call of a [FaultyStore], as its script sees it.
 type Call struct {
-	// Op is "put", "get", "delete", "due" or "list".
+	// Op is "put", "putall", "get", "delete", "due" or "list".
 	Op string
-	// ID is the record's; of a list it is the prefix, of a due "".
+	// ID is the record's, of a putall the last one's; of a list it is the
+	// prefix, of a due "".
 	ID string
 	// N counts the calls from 1, of whatever kind.
 	N int
 }
 
 // Writes reports whether the call is one that may change the store.
-func (c Call) Writes() bool { return c.Op == "put" || c.Op == "delete" }
+func (c Call) Writes() bool { return c.Op == "put" || c.Op == "putall" || c.Op == "delete" }
 
 // Script says what becomes of each call. It is called by one goroutine at a
 // time.
@@ -100,7 +102,7 @@ type FaultyStore struct {
 	held   []func()
 }
 
-var _ journal.Store = (*FaultyStore)(nil)
+var _ journal.AtomicStore = (*FaultyStore)(nil)
 
 // Faulty puts a fault proxy before store. A call that the contract refuses, and
 // one whose context has ended, goes to store as it is.
@@ -179,6 +181,25 @@ func (f *FaultyStore) Put(ctx context.Context, r journal.Record) (journal.Record
 	r.Body = append([]byte(nil), r.Body...) // it may be written when the caller has gone on
 	ctx = context.WithoutCancel(ctx)
 	return journal.Record{}, f.write("put", r.ID, fault, func() { _, _ = f.inner.Put(ctx, r) })
+}
+
+// PutAll implements [journal.AtomicStore], if the store behind it does.
+func (f *FaultyStore) PutAll(ctx context.Context, records ...journal.Record) ([]journal.Record, error) {
+	if _, err := journal.PutAll(ctx, f.inner); len(records) == 0 || errors.Is(err, errors.ErrUnsupported) {
+		return nil, err
+	}
+	id := records[len(records)-1].ID
+	fault, end := f.begin(ctx, "putall", id, journal.CheckAll(records) == nil)
+	defer end()
+	if fault == None {
+		return journal.PutAll(ctx, f.inner, records...)
+	}
+	later := slices.Clone(records)
+	for i := range later {
+		later[i].Body = append([]byte(nil), later[i].Body...)
+	}
+	ctx = context.WithoutCancel(ctx)
+	return nil, f.write("putall", id, fault, func() { _, _ = journal.PutAll(ctx, f.inner, later...) })
 }
 
 // Delete implements [journal.Store].

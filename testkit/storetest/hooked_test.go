@@ -14,6 +14,7 @@ import (
 type hooked struct {
 	journal.Store
 	put    func(context.Context, journal.Record) (journal.Record, error)
+	putAll func(context.Context, ...journal.Record) ([]journal.Record, error)
 	get    func(context.Context, string) (journal.Record, error)
 	delete func(context.Context, string, int64) error
 	due    func(context.Context, time.Time, int) ([]journal.Record, error)
@@ -25,6 +26,13 @@ func (h *hooked) Put(ctx context.Context, r journal.Record) (journal.Record, err
 		return h.put(ctx, r)
 	}
 	return h.Store.Put(ctx, r)
+}
+
+func (h *hooked) PutAll(ctx context.Context, records ...journal.Record) ([]journal.Record, error) {
+	if h.putAll != nil {
+		return h.putAll(ctx, records...)
+	}
+	return journal.PutAll(ctx, h.Store, records...)
 }
 
 func (h *hooked) Get(ctx context.Context, id string) (journal.Record, error) {
@@ -70,7 +78,7 @@ type broken struct {
 }
 
 func (b broken) harness() Harness {
-	return Harness{
+	h := Harness{
 		Open: func(testing.TB) journal.Store {
 			sound := journal.NewMemory()
 			h := &hooked{Store: sound}
@@ -82,13 +90,16 @@ func (b broken) harness() Harness {
 		Reopen: b.reopen,
 		Share:  b.share,
 		Crash:  b.crash,
-		Through: func(t testing.TB, s journal.Store) (journal.Store, *Link) {
+	}
+	if b.through != nil {
+		h.Through = func(t testing.TB, s journal.Store) (journal.Store, *Link) {
 			link := NewLink(t, "127.0.0.1:1") // it is armed, and carries nothing
 			h := &hooked{Store: s}
 			b.through(h, s, link.take)
 			return h, link
-		},
+		}
 	}
+	return h
 }
 
 // everything returns all records of a store, for hooks that walk it.

@@ -29,13 +29,18 @@ type LaggingStore struct {
 	past   [][]journal.Record
 }
 
-var _ journal.Store = (*LaggingStore)(nil)
+var _ journal.AtomicStore = (*LaggingStore)(nil)
 
 // Lagging puts a Due that lags before store. Each fourth call leaves nothing
 // out that store shows, since nothing is forgotten for ever; the same seed and
 // the same calls make the same answers.
 func Lagging(store journal.Store, seed uint64) *LaggingStore {
 	return &LaggingStore{Store: store, random: rand.New(rand.NewPCG(seed, 0))}
+}
+
+// PutAll implements [journal.AtomicStore], if the store behind it does.
+func (l *LaggingStore) PutAll(ctx context.Context, records ...journal.Record) ([]journal.Record, error) {
+	return journal.PutAll(ctx, l.Store, records...)
 }
 
 // Due implements [journal.Store], as badly as it may.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -24,6 +25,7 @@ type request struct {
 	Number int64
 	Op     string // the empty one says that the other side is there
 	Record journal.Record
+	All    []journal.Record // of a putall
 	ID     string
 	After  string
 	Before time.Time
@@ -63,6 +65,9 @@ func Serve(store journal.Store, in io.Reader, out io.Writer) error {
 	}
 }
 
+// unsupported is what errors.ErrUnsupported is called on the way.
+const unsupported core.Code = "unsupported"
+
 func serveOne(store journal.Store, r request) answer {
 	ctx := context.Background()
 	var one journal.Record
@@ -71,6 +76,8 @@ func serveOne(store journal.Store, r request) answer {
 	switch r.Op {
 	case "put":
 		one, err = store.Put(ctx, r.Record)
+	case "putall":
+		many, err = journal.PutAll(ctx, store, r.All...)
 	case "get":
 		one, err = store.Get(ctx, r.ID)
 	case "delete":
@@ -86,7 +93,10 @@ func serveOne(store journal.Store, r request) answer {
 	a := answer{Number: r.Number, Records: many}
 	if err != nil {
 		a.Code, a.Err, a.Safe = core.CodeOf(err), err.Error(), core.Retryable(err)
-		if a.Code == "" {
+		switch {
+		case errors.Is(err, errors.ErrUnsupported):
+			a.Code = unsupported
+		case a.Code == "":
 			a.Code = core.CodeInternal
 		}
 	}
@@ -109,7 +119,7 @@ type Process struct {
 	ended   chan struct{}
 }
 
-var _ journal.Store = (*Process)(nil)
+var _ journal.AtomicStore = (*Process)(nil)
 
 // Start runs cmd, which must call [Serve] on its standard input and output, and
 // returns when the store there answers. What cmd writes to its standard error
@@ -166,7 +176,7 @@ func (p *Process) Kill() {
 }
 
 func (p *Process) ask(ctx context.Context, r request) ([]journal.Record, error) {
-	writes := r.Op == "put" || r.Op == "delete"
+	writes := r.Op == "put" || r.Op == "putall" || r.Op == "delete"
 	failed := func(sent bool, cause error) error {
 		if sent && writes {
 			return fmt.Errorf("%w: %w", journal.ErrUnknown, cause)
@@ -214,6 +224,9 @@ func (a answer) err() error {
 	if a.Code == "" {
 		return nil
 	}
+	if a.Code == unsupported {
+		return errors.ErrUnsupported
+	}
 	for _, known := range []error{journal.ErrNotFound, journal.ErrConflict, journal.ErrUnknown} {
 		if core.CodeOf(known) == a.Code {
 			return fmt.Errorf("%w (%s)", known, a.Err)
@@ -237,6 +250,18 @@ func (p *Process) Put(ctx context.Context, r journal.Record) (journal.Record, er
 	}
 	r.Due, r.Expires = journal.Millis(r.Due), journal.Millis(r.Expires)
 	return p.one(ctx, request{Op: "put", Record: r})
+}
+
+// PutAll implements [journal.AtomicStore], if the store of the process does.
+func (p *Process) PutAll(ctx context.Context, records ...journal.Record) ([]journal.Record, error) {
+	if err := journal.CheckAll(records); err != nil {
+		return nil, err
+	}
+	all := slices.Clone(records)
+	for i := range all {
+		all[i].Due, all[i].Expires = journal.Millis(all[i].Due), journal.Millis(all[i].Expires)
+	}
+	return p.ask(ctx, request{Op: "putall", All: all})
 }
 
 // Get implements [journal.Store].

@@ -6,6 +6,7 @@ import (
 	"go/parser"
 	"go/token"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -15,26 +16,29 @@ import (
 // The rules that the suite prints are those of the contract, word for word,
 // and each has a case.
 func TestRulesAreThoseOfTheContract(t *testing.T) {
-	file, err := parser.ParseFile(token.NewFileSet(), "../../core/journal/journal.go", nil, parser.ParseComments)
-	require.NoError(t, err)
 	contract := map[int]string{}
-	ast.Inspect(file, func(n ast.Node) bool {
-		decl, ok := n.(*ast.GenDecl)
-		if !ok || decl.Tok != token.TYPE || decl.Specs[0].(*ast.TypeSpec).Name.Name != "Store" {
-			return true
-		}
-		for _, block := range new(comment.Parser).Parse(decl.Doc.Text()).Content {
-			list, ok := block.(*comment.List)
-			if !ok {
-				continue
+	for _, in := range []struct{ file, name string }{{"journal.go", "Store"}, {"atomic.go", "AtomicStore"}} {
+		file, err := parser.ParseFile(token.NewFileSet(), "../../core/journal/"+in.file, nil, parser.ParseComments)
+		require.NoError(t, err)
+		ast.Inspect(file, func(n ast.Node) bool {
+			decl, ok := n.(*ast.GenDecl)
+			if !ok || decl.Tok != token.TYPE || decl.Specs[0].(*ast.TypeSpec).Name.Name != in.name {
+				return true
 			}
-			for _, item := range list.Items {
-				text := string(new(comment.Printer).Text(&comment.Doc{Content: item.Content}))
-				contract[len(contract)+1] = strings.NewReplacer("[", "", "]", "").Replace(strings.Join(strings.Fields(text), " "))
+			for _, block := range new(comment.Parser).Parse(decl.Doc.Text()).Content {
+				list, ok := block.(*comment.List)
+				if !ok {
+					continue
+				}
+				for _, item := range list.Items {
+					text := string(new(comment.Printer).Text(&comment.Doc{Content: item.Content}))
+					require.Equal(t, strconv.Itoa(len(contract)+1), item.Number)
+					contract[len(contract)+1] = strings.NewReplacer("[", "", "]", "").Replace(strings.Join(strings.Fields(text), " "))
+				}
 			}
-		}
-		return false
-	})
+			return false
+		})
+	}
 	require.Equal(t, contract, rules)
 
 	cased := map[int]bool{}

@@ -1,7 +1,9 @@
 package storetest
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -36,8 +38,10 @@ type Harness struct {
 	// both then. Nil: the store is for one process.
 	Share func(t testing.TB, s journal.Store) journal.Store
 	// Lacks says why Reopen, Crash or Through, by that name, is nil: "Reopen":
-	// "it lives as long as the process". The cases that need it are left out
-	// then, and the reason is logged; without a reason Run fails.
+	// "it lives as long as the process"; and why the store is no
+	// journal.AtomicStore: "PutAll": "the engine writes one record at a time".
+	// The cases that need it are left out then, and the reason is logged;
+	// without a reason Run fails.
 	Lacks map[string]string
 	// DueLag is how long Due may take to show a change. Zero: Due is exact
 	// at once, in what it shows and in its order. Otherwise the cases wait
@@ -52,13 +56,29 @@ func Run(t *testing.T, h Harness) {
 	for name, there := range h.hooks() {
 		require.True(t, there != (h.Lacks[name] != ""), "Harness.%s is set, or Harness.Lacks says why it is not", name)
 	}
+	if h.Lacks["PutAll"] != "" {
+		t.Run("PutAll is lacking", func(t *testing.T) {
+			_, err := journal.PutAll(t.Context(), h.Open(t))
+			require.ErrorIs(t, err, errors.ErrUnsupported, "Harness.Lacks says that the store has no PutAll")
+		})
+	}
 	for _, c := range cases {
-		if c.needs != "" && !h.hooks()[c.needs] {
-			t.Logf("left out: %s: Harness.%s is lacking: %s", c.title(), c.needs, h.Lacks[c.needs])
+		if lack := h.lack(c); lack != "" {
+			t.Logf("left out: %s: %s is lacking: %s", c.title(), lack, h.Lacks[lack])
 			continue
 		}
 		t.Run(c.title(), func(t *testing.T) { c.run(t, h) })
 	}
+}
+
+// lack is the first thing that a case needs and h has not, or "".
+func (h Harness) lack(c conformance) string {
+	for _, need := range strings.Fields(c.needs) {
+		if there, isHook := h.hooks()[need]; isHook && !there || !isHook && h.Lacks[need] != "" {
+			return need
+		}
+	}
+	return ""
 }
 
 // hooks tells which of the hooks are there that a store may lack.
@@ -67,7 +87,7 @@ func (h Harness) hooks() map[string]bool {
 }
 
 // conformance is one case: what it is called, the rule it stands for, how it is
-// tried, and the hook without which it is left out.
+// tried, and the hooks, or "PutAll", without which it is left out.
 type conformance struct {
 	rule  int
 	name  string
@@ -121,6 +141,21 @@ var cases = []conformance{
 	{11, "no memory is shared", noAliasing, ""},
 	{12, "an ended context changes nothing", endedContext, ""},
 	{12, "a context that ends after the answer takes nothing back", endedAfterwards, ""},
+	{13, "putall writes all and returns what get reads", putAllWrites, "PutAll"},
+	{13, "random putalls agree with a model", putAllAgreesWithModel, "PutAll"},
+	{13, "putall shares no memory", putAllSharesNothing, "PutAll"},
+	{13, "reopening keeps what putall wrote", putAllReopened, "PutAll Reopen"},
+	{14, "a record that loses leaves the others unwritten", putAllConflict, "PutAll"},
+	{14, "of 64 racing putalls and puts one wins, whole", racingPutAlls, "PutAll"},
+	{14, "a claim that is somebody else's leaves the record unwritten", claimAndPut, "PutAll"},
+	{15, "transfers among many records lose nothing", transfers, "PutAll"},
+	{15, "no reader sees a part", putAllIsSeenWhole, "PutAll"},
+	{15, "a putall that was cut short is whole, or nothing", putAllCutShort, "PutAll"},
+	{15, "a putall whose connection was cut is whole, or nothing", putAllCutOff, "PutAll Through"},
+	{15, "an unknown putall is whole, or nothing", putAllUnknown, "PutAll"},
+	{15, "a crash leaves a putall whole, or nothing", crashKeepsWhole, "PutAll Crash"},
+	{16, "too many records, an id twice, and bad ones are refused", putAllRefusals, "PutAll"},
+	{16, "as many of the greatest bodies as putall takes", putAllGreatest, "PutAll"},
 }
 
 func (c conformance) title() string { return fmt.Sprintf("rule %02d %s", c.rule, c.name) }
