@@ -32,6 +32,7 @@ var benches = []struct {
 	{"start", start},
 	{"stores", stores},
 	{"growth", growth},
+	{"cost", cost},
 	{"simulate", exploration},
 	{"planted", planted},
 }
