@@ -18,7 +18,10 @@
 // # What it guards
 //
 // A write is one statement of its own, whose version is checked by the database:
-// no transaction stays open, and of two writers one learns that it lost. Every
+// no transaction stays open, and of two writers one learns that it lost. Several
+// that belong together ([Store.PutAll]) are sent at once, with one answer and one
+// commit; one that loses shows in the database's log, as an error of a duplicate
+// key or a division by zero, which is how it takes the others back. Every
 // connection sets synchronous_commit to on, whatever the database's default is,
 // since a write must be durable when Put returns, and no other connection sees it
 // before. An answer that got lost is journal.ErrUnknown; a statement that

@@ -38,7 +38,7 @@ type Store struct {
 	timeout time.Duration
 }
 
-var _ journal.Store = (*Store)(nil)
+var _ journal.AtomicStore = (*Store)(nil)
 
 // Open checks cfg and returns a store. It connects when it is first used. Its
 // errors have core.CodeInvalid, and show nothing of the URL.

@@ -78,7 +78,6 @@ func TestStore(t *testing.T) {
 			return open(t, urlOf(s)+"&host=127.0.0.1&port="+port), link
 		},
 		Share: func(t testing.TB, s journal.Store) journal.Store { return remember(urlOf(s), open(t, urlOf(s))) },
-		Lacks: map[string]string{"PutAll": "to do"},
 	})
 }
 
@@ -257,6 +256,38 @@ func TestASchemaOfAnotherForm(t *testing.T) {
 				_, err = s.Due(t.Context(), time.Now(), 1)
 				assert.ErrorIs(t, err, pgstore.ErrSchema)
 			}
+		})
+	}
+}
+
+// What stands between a program and its database may want another way of sending
+// statements; several that are sent at once are a transaction in each.
+func TestPutAllIsWholeHoweverItIsSent(t *testing.T) {
+	for _, mode := range []string{"cache_statement", "cache_describe", "describe_exec", "exec", "simple_protocol"} {
+		t.Run(mode, func(t *testing.T) {
+			s := open(t, empty(t)+"&default_query_exec_mode="+mode)
+			both := []journal.Record{{ID: "trade/1", Body: []byte{0, 255}}, {ID: "p/1", Due: time.UnixMilli(1).UTC(), Body: []byte("'\\")}}
+			stored, err := s.PutAll(t.Context(), both...)
+			require.NoError(t, err)
+			for i, r := range stored {
+				require.EqualValues(t, 1, r.Version)
+				got, err := s.Get(t.Context(), both[i].ID)
+				require.NoError(t, err)
+				require.Equal(t, r, got)
+			}
+			for _, lost := range [][]journal.Record{
+				{{ID: "a/1"}, stored[1], {ID: "trade/1"}},
+				{{ID: "a/1"}, stored[1], {ID: "trade/1", Version: 7}},
+			} {
+				found, err := s.PutAll(t.Context(), lost...)
+				require.ErrorIs(t, err, journal.ErrConflict)
+				require.Equal(t, []journal.Record{{}, stored[1], stored[0]}, found)
+				got, err := s.Get(t.Context(), "p/1")
+				require.NoError(t, err)
+				require.Equal(t, stored[1], got, "what stood before the loser is taken back")
+			}
+			_, err = s.PutAll(t.Context(), journal.Record{ID: "a/1"}, stored[1], stored[0])
+			require.NoError(t, err, "and the connection goes on")
 		})
 	}
 }

@@ -2,6 +2,7 @@ package sqlitestore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"runtime"
@@ -86,6 +87,43 @@ func TestManyPutsTakeFewCommits(t *testing.T) {
 	done.Wait()
 	require.Less(t, s.commits, int64(callers*each/2), "commits for %d puts", callers*each)
 	t.Logf("%d commits for %d puts", s.commits, callers*each)
+}
+
+// A putall is one commit by itself, and shares one with others, where one that
+// loses takes nobody along.
+func TestPutAllSharesACommit(t *testing.T) {
+	s := openStore(t)
+	both := func(trade, purchase string, version int64) []journal.Record {
+		return []journal.Record{{ID: "trade/" + trade, Body: []byte(purchase)}, {ID: "p/" + purchase, Version: version, Body: []byte(trade)}}
+	}
+	before := s.commits
+	_, err := s.PutAll(t.Context(), both("1", "1", 0)...)
+	require.NoError(t, err)
+	require.Equal(t, int64(1), s.commits-before)
+
+	let := holdCommits(s)
+	before = s.commits
+	calls := [][]journal.Record{both("2", "2", 0), both("3", "3", 0), both("1", "4", 0), both("3", "5", 0), both("5", "3", 1), both("6", "3", 1)}
+	var errs [6]error
+	var done sync.WaitGroup
+	for i, records := range calls {
+		done.Go(func() { _, errs[i] = s.PutAll(t.Context(), records...) })
+		waitFor(t, s, i)
+	}
+	let()
+	let()
+	done.Wait()
+	require.Equal(t, int64(2), s.commits-before, "the first, and one for all that waited for it")
+	for i, lost := range []bool{false, false, true, true, false, true} {
+		require.Equal(t, lost, errors.Is(errs[i], journal.ErrConflict), "call %d: %v", i, errs[i])
+	}
+	all, err := s.List(t.Context(), "", "", 100)
+	require.NoError(t, err)
+	var ids []string
+	for _, r := range all {
+		ids = append(ids, r.ID)
+	}
+	require.Equal(t, []string{"p/1", "p/2", "p/3", "trade/1", "trade/2", "trade/3", "trade/5"}, ids)
 }
 
 // Writes of one batch see each other in the order in which they came, and

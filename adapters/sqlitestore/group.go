@@ -14,13 +14,13 @@ import (
 // batchLimit is how many writes share a commit at most.
 const batchLimit = 256
 
-// write is one Put or Delete on its way to the disk. Only the leader of its
-// batch touches stored and err before the write is answered.
+// write is one Put, PutAll or Delete on its way to the disk. Only the leader of
+// its batch touches stored and err before the write is answered.
 type write struct {
-	record journal.Record // of a delete: ID and Version
-	remove bool
+	records []journal.Record // of a delete: one, ID and Version
+	remove  bool
 
-	stored journal.Record
+	stored []journal.Record
 	err    error
 
 	batch *batch
@@ -71,12 +71,12 @@ func newGroup(commit func([]*write) error) *group {
 // do returns when w is on the disk or has failed, or ctx has ended. In the last
 // case it is journal.ErrUnknown if the commit was already under way; a write
 // that was still waiting for its turn is taken back, and nothing is unknown.
-func (g *group) do(ctx context.Context, w *write) (journal.Record, error) {
+func (g *group) do(ctx context.Context, w *write) ([]journal.Record, error) {
 	w.turn = make(chan turn, 1)
 	g.mu.Lock()
 	if g.refusal != nil {
 		defer g.mu.Unlock()
-		return journal.Record{}, g.refused(w.record.ID)
+		return nil, g.refused(w.records...)
 	}
 	g.waiting = append(g.waiting, w)
 	follows := g.leading
@@ -89,7 +89,7 @@ func (g *group) do(ctx context.Context, w *write) (journal.Record, error) {
 			follows = turn != leads
 		case <-ctx.Done():
 			if err := g.leave(ctx, w); err != nil {
-				return journal.Record{}, err
+				return nil, err
 			}
 			<-w.turn // answered at this very moment
 		}
@@ -115,7 +115,9 @@ func (g *group) leave(ctx context.Context, w *write) error {
 	if g.running == nil || g.running != w.batch {
 		return nil
 	}
-	g.abandoned[w.record.ID] = g.running
+	for _, r := range w.records {
+		g.abandoned[r.ID] = g.running
+	}
 	return fmt.Errorf("%w: %w", journal.ErrUnknown, ctx.Err())
 }
 
@@ -136,19 +138,21 @@ func (g *group) settled(ctx context.Context, id string) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.uncertain[id] {
-		return g.refused(id)
+		return g.refused(journal.Record{ID: id})
 	}
 	return nil
 }
 
-// refused is why a call about id is refused. The caller holds mu.
+// refused is why a call about records is refused. The caller holds mu.
 //
 // What a failed commit has left in the log is not in the database now, and may
 // be there when the file is opened again. Who was told "unknown", looks and
 // finds nothing, would take that for an answer; so it stays unknown.
-func (g *group) refused(id string) error {
-	if g.uncertain[id] && g.refusal != ErrClosed {
-		return fmt.Errorf("%w: %w", journal.ErrUnknown, g.refusal)
+func (g *group) refused(records ...journal.Record) error {
+	for _, r := range records {
+		if g.uncertain[r.ID] && g.refusal != ErrClosed {
+			return fmt.Errorf("%w: %w", journal.ErrUnknown, g.refusal)
+		}
 	}
 	return g.refusal
 }
@@ -173,7 +177,7 @@ func (g *group) lead() {
 		if panicked {
 			refusal = broken(errors.New("a write panicked"))
 			for _, w := range b.writes {
-				w.stored, w.err = journal.Record{}, journal.ErrUnknown
+				w.stored, w.err = nil, journal.ErrUnknown
 			}
 		}
 		g.mu.Lock()
@@ -182,8 +186,10 @@ func (g *group) lead() {
 		if refusal != nil {
 			g.failed = true
 			for _, w := range b.writes {
-				if errors.Is(w.err, journal.ErrUnknown) {
-					g.uncertain[w.record.ID] = true
+				for _, r := range w.records {
+					if errors.Is(w.err, journal.ErrUnknown) {
+						g.uncertain[r.ID] = true
+					}
 				}
 			}
 			g.refuse(refusal)

@@ -27,12 +27,12 @@ func newDisk() *disk {
 	d.group = newGroup(func(batch []*write) error {
 		var ids []string
 		for _, w := range batch {
-			ids = append(ids, w.record.ID)
+			ids = append(ids, w.records[0].ID)
 		}
 		d.batches = append(d.batches, ids)
 		err := <-d.let
 		for _, w := range batch {
-			w.stored, w.err = w.record, err
+			w.stored, w.err = w.records, err
 		}
 		return err
 	})
@@ -60,7 +60,7 @@ func (d *disk) put(ctx context.Context, id string) *answer {
 	a := &answer{done: make(chan struct{})}
 	go func() {
 		defer close(a.done)
-		a.r, a.err = d.group.do(ctx, &write{record: journal.Record{ID: id}})
+		a.r, a.err = one(d.group.do(ctx, &write{records: []journal.Record{{ID: id}}}))
 	}()
 	synctest.Wait()
 	return a
@@ -225,7 +225,7 @@ func TestAPanicLeavesNobodyWaiting(t *testing.T) {
 		leader := make(chan any, 1)
 		go func() {
 			defer func() { leader <- recover() }()
-			_, _ = d.group.do(t.Context(), &write{record: journal.Record{ID: "p/2"}})
+			_, _ = d.group.do(t.Context(), &write{records: []journal.Record{{ID: "p/2"}}})
 		}()
 		synctest.Wait()
 		follows := d.put(t.Context(), "p/3")
@@ -285,8 +285,8 @@ func TestCallersThatComeAndLeave(t *testing.T) {
 		mu.Lock()
 		defer mu.Unlock()
 		for _, w := range batch {
-			committed[w.record.ID] = true
-			w.stored = w.record
+			committed[w.records[0].ID] = true
+			w.stored = w.records
 		}
 		return nil
 	})
@@ -301,7 +301,7 @@ func TestCallersThatComeAndLeave(t *testing.T) {
 				if i%2 == 0 {
 					go cancel()
 				}
-				_, told[i][id] = g.do(ctx, &write{record: journal.Record{ID: id}})
+				_, told[i][id] = g.do(ctx, &write{records: []journal.Record{{ID: id}}})
 				cancel()
 			}
 		})

@@ -35,7 +35,9 @@ func (l *log) tend(ctx context.Context, db *sql.DB, batch []*write) error {
 	// A look costs about as much as a small write, so there is none before there
 	// can be something to see.
 	for _, w := range batch {
-		l.guess += 4 + int64(len(w.record.Body)/2048)
+		for _, r := range w.records {
+			l.guess += 4 + int64(len(r.Body)/2048)
+		}
 	}
 	if l.guess < l.step/8 {
 		return nil

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"modernc.org/sqlite"
@@ -42,7 +41,8 @@ type Store struct {
 	insert *sql.Stmt
 	update *sql.Stmt
 	remove *sql.Stmt
-	stored *sql.Stmt // what a losing write finds
+	stored *sql.Stmt                        // what a losing write finds
+	all    [journal.MaxPutAll + 1]*sql.Stmt // of so many records, as they are needed
 
 	readers *sql.DB
 	get     *sql.Stmt
@@ -54,7 +54,7 @@ type Store struct {
 	log     log   // the leader's
 }
 
-var _ journal.Store = (*Store)(nil)
+var _ journal.AtomicStore = (*Store)(nil)
 
 const columns = "id, version, due, expires, body"
 
@@ -85,11 +85,37 @@ func (s *Store) Put(ctx context.Context, r journal.Record) (journal.Record, erro
 	if err := ended(ctx); err != nil {
 		return journal.Record{}, err
 	}
-	// The leader may read the record after this caller has left, so it gets
-	// one of its own.
+	return one(s.group.do(ctx, &write{records: []journal.Record{kept(r)}}))
+}
+
+// PutAll implements [journal.AtomicStore].
+func (s *Store) PutAll(ctx context.Context, records ...journal.Record) ([]journal.Record, error) {
+	if err := journal.CheckAll(records); err != nil {
+		return nil, err
+	}
+	if err := ended(ctx); err != nil || len(records) == 0 {
+		return nil, err
+	}
+	all := make([]journal.Record, len(records))
+	for i, r := range records {
+		all[i] = kept(r)
+	}
+	return s.group.do(ctx, &write{records: all})
+}
+
+// kept is r as it is stored. The leader may read it after its caller has left, so
+// it has a body of its own.
+func kept(r journal.Record) journal.Record {
 	r.Body = append(make([]byte, 0, len(r.Body)), r.Body...)
 	r.Due, r.Expires = journal.Millis(r.Due), journal.Millis(r.Expires)
-	return s.group.do(ctx, &write{record: r})
+	return r
+}
+
+func one(stored []journal.Record, err error) (journal.Record, error) {
+	if len(stored) == 0 {
+		return journal.Record{}, err
+	}
+	return stored[0], err
 }
 
 // Delete implements [journal.Store].
@@ -100,7 +126,7 @@ func (s *Store) Delete(ctx context.Context, id string, version int64) error {
 	if err := ended(ctx); err != nil {
 		return err
 	}
-	_, err := s.group.do(ctx, &write{record: journal.Record{ID: id, Version: version}, remove: true})
+	_, err := s.group.do(ctx, &write{records: []journal.Record{{ID: id, Version: version}}, remove: true})
 	return err
 }
 
@@ -258,142 +284,4 @@ func sqliteCode(err error) int {
 		return e.Code() & 0xff
 	}
 	return 0
-}
-
-// commit writes one batch in one transaction, and sets the outcome of each
-// write. It returns an error if the store can write no more.
-//
-// No caller's context comes here: it would take the writes of the others along
-// when it ends.
-func (s *Store) commit(batch []*write) error {
-	ctx := context.Background()
-	do := s.commitAll
-	if len(batch) == 1 {
-		do = s.commitOne
-	}
-	uncertain, err := do(ctx, batch)
-	if err == nil {
-		if err := s.log.tend(ctx, s.writer, batch); err != nil {
-			return broken(err) // the batch is on the disk all the same
-		}
-		return nil
-	}
-	refusal := broken(err)
-	switch {
-	case uncertain:
-		err = fmt.Errorf("%w: %w", journal.ErrUnknown, err)
-	case isBusy(err):
-		err, refusal = &core.Error{Op: "sqlitestore", Code: core.CodeBusy, Safe: true, Err: fmt.Errorf("nothing was written, another process keeps the file locked: %w", err)}, nil
-	case isFull(err):
-		// What makes a commit count is written last, so it is not there, and
-		// the next commit overwrites the rest.
-		err, refusal = full(err), nil
-	default:
-		err = refusal
-	}
-	for _, w := range batch {
-		w.stored, w.err = journal.Record{}, err
-	}
-	return refusal
-}
-
-// commitAll does the writes of a batch in a transaction. After an error nothing
-// was written, unless it is uncertain.
-func (s *Store) commitAll(ctx context.Context, batch []*write) (uncertain bool, err error) {
-	tx, err := s.writer.BeginTx(ctx, nil)
-	if err != nil {
-		return false, err
-	}
-	// After a commit it does nothing. Without one, not a write of the batch
-	// comes into effect, whatever becomes of the rollback.
-	defer func() { _ = tx.Rollback() }()
-	within := map[*sql.Stmt]*sql.Stmt{} // the statements, in this transaction
-	in := func(statement *sql.Stmt) *sql.Stmt {
-		if within[statement] == nil {
-			within[statement] = tx.StmtContext(ctx, statement)
-		}
-		return within[statement]
-	}
-	for _, w := range batch {
-		counts, err := s.apply(ctx, in, w)
-		if err == nil && !counts {
-			err = s.lost(ctx, in, w)
-		}
-		if err != nil {
-			return false, err
-		}
-	}
-	s.commits++
-	err = tx.Commit()
-	return err != nil && !isFull(err), err
-}
-
-// commitOne does a write that is alone. Its statement is a transaction by
-// itself, which spares a third of the processor's work: beginning and ending one
-// costs more than the statement. What it returns is as with commitAll.
-func (s *Store) commitOne(ctx context.Context, batch []*write) (uncertain bool, err error) {
-	alone := func(statement *sql.Stmt) *sql.Stmt { return statement }
-	s.commits++
-	counts, err := s.apply(ctx, alone, batch[0])
-	switch {
-	case err == nil && !counts:
-		return false, s.lost(ctx, alone, batch[0])
-	case err == nil, isBusy(err), isFull(err), beforeCommit(err):
-		return false, err
-	}
-	return true, err
-}
-
-// beforeCommit reports whether an error is one that no commit has: the statement
-// itself is wrong, or what it looks for could not be read.
-func beforeCommit(err error) bool {
-	e, ok := errors.AsType[*sqlite.Error](err)
-	return ok && slices.Contains([]int{
-		sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS,
-	}, e.Code())
-}
-
-// apply does one write, and reports whether it counts; it does not if it named
-// another version than the one that is stored.
-func (s *Store) apply(ctx context.Context, in func(*sql.Stmt) *sql.Stmt, w *write) (counts bool, err error) {
-	r := w.record
-	var result sql.Result
-	switch {
-	case w.remove:
-		result, err = in(s.remove).ExecContext(ctx, r.ID, r.Version)
-	case r.Version == 0:
-		result, err = in(s.insert).ExecContext(ctx, r.ID, millis(r.Due), millis(r.Expires), r.Body)
-	default:
-		result, err = in(s.update).ExecContext(ctx, millis(r.Due), millis(r.Expires), r.Body, r.ID, r.Version)
-	}
-	if err != nil {
-		return false, err
-	}
-	n, err := result.RowsAffected()
-	if err != nil || n != 1 {
-		return false, err
-	}
-	if !w.remove {
-		r.Version++
-		w.stored = r
-	}
-	return true, nil
-}
-
-// lost sets the outcome of a write that does not count. What it is shown may
-// be of the same batch: it is not durable yet, but nor is anybody answered.
-func (s *Store) lost(ctx context.Context, in func(*sql.Stmt) *sql.Stmt, w *write) error {
-	stored, err := scan(in(s.stored).QueryRowContext(ctx, w.record.ID))
-	absent := errors.Is(err, sql.ErrNoRows)
-	switch {
-	case err != nil && !absent:
-		return err
-	case w.remove && absent:
-		w.err = journal.ErrNotFound
-	case w.remove:
-		w.err = journal.ErrConflict
-	default:
-		w.stored, w.err = stored, journal.ErrConflict
-	}
-	return nil
 }

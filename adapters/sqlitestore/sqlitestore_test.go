@@ -45,7 +45,7 @@ func TestStore(t *testing.T) {
 				return p
 			}
 		},
-		Lacks: map[string]string{"PutAll": "to do", "Through": "there is no connection between a file and its caller: its own tests cut contexts and commits"},
+		Lacks: map[string]string{"Through": "there is no connection between a file and its caller: its own tests cut contexts and commits"},
 		Share: func(t testing.TB, s journal.Store) journal.Store {
 			path, _ := paths.Load(s)
 			return open(t, path.(string))
