@@ -93,86 +93,46 @@ func Start(h *Handler) { lambda.Start(h) }
 // not known, or that this function has no use for. It holds nothing of the
 // event's content.
 func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
-	e, err := readEvent(payload)
-	if err != nil {
+	var space [24]line
+	e := event{headers: lines{all: space[:0]}}
+	if err := e.read(payload); err != nil {
 		return nil, err
 	}
-	ctx, cancel := h.within(ctx)
-	defer cancel()
+	i := h.begin(ctx)
+	defer i.cancel()
 	switch e.kind {
 	case sqsBatch:
-		return h.messages(ctx, e)
+		return h.messages(i, &e)
 	case schedule:
-		return h.tick(ctx)
+		return h.tick(i)
 	}
 	if h.cfg.HTTP == nil {
 		return nil, fmt.Errorf("awslambda: the event is %s, and this function answers no requests: set Config.HTTP, or take the trigger away", e.kind)
 	}
-	out, err := writeAnswer(e, h.answer(ctx, e))
-	if limit := e.answerLimit(); err == nil && len(out) > limit {
-		h.cfg.Logger.ErrorContext(ctx, "an answer is too large for its sender", "bytes", len(out), "limit", limit)
-		out, err = writeAnswer(e, failed())
+	out := writeAnswer(&e, h.answer(i, &e))
+	if limit := e.answerLimit(); len(out) > limit {
+		h.cfg.Logger.ErrorContext(i.context(), "an answer is too large for its sender", "bytes", len(out), "limit", limit)
+		out = writeAnswer(&e, failed())
 	}
-	return out, err
+	return out, nil
 }
-
-// longest is how long an invocation may take, at most.
-const longest = 15 * time.Minute
-
-// within bounds ctx so that an answer still leaves.
-func (h *Handler) within(ctx context.Context) (context.Context, context.CancelFunc) {
-	end, ok := ctx.Deadline()
-	if !ok {
-		return ctx, func() {}
-	}
-	if time.Until(end) < -longest {
-		// An emulator that counts the time from its own start told an end that
-		// was over in 1970. No event comes that late.
-		ctx, end = context.WithoutCancel(ctx), time.Now().Add(longest)
-	}
-	ctx = context.WithValue(ctx, invocationEnd{}, end)
-	return context.WithDeadline(ctx, end.Add(-min(h.cfg.Margin, time.Until(end)/5)))
-}
-
-// invocationEnd is the key of the time at which the invocation ends.
-type invocationEnd struct{}
 
 // answer has the handler answer a request, and answers in its place when it is
 // late.
-func (h *Handler) answer(ctx context.Context, e *event) *core.Response {
-	r, status := h.request(e)
-	if status != 0 {
+func (h *Handler) answer(i *invocation, e *event) *core.Response {
+	if status := h.request(&i.request, e); status != 0 {
 		return core.Refuse(status)
 	}
-	resp, ok := inTime(ctx, func() *core.Response { return h.handle(ctx, r) })
-	if !ok {
-		h.cfg.Logger.ErrorContext(ctx, "a handler did not heed the end of its context", "method", r.Method)
+	method := i.request.Method
+	if !i.inTime((*invocation).handle) {
+		h.cfg.Logger.ErrorContext(i.context(), "a handler did not heed the end of its context", "method", method)
 		return core.TryLater()
 	}
-	return resp
+	return i.response
 }
 
-// inTime returns what run returns, or false when it does not heed the end of
-// ctx: half of the margin is for that. It goes on then until Lambda freezes the
-// process, and with the next invocation.
-func inTime[T any](ctx context.Context, run func() T) (T, bool) {
-	end, ok := ctx.Value(invocationEnd{}).(time.Time)
-	if !ok {
-		return run(), true
-	}
-	deadline, _ := ctx.Deadline()
-	late := time.NewTimer(time.Until(deadline.Add(end.Sub(deadline) / 2)))
-	defer late.Stop()
-	done := make(chan T, 1)
-	go func() { done <- run() }()
-	select {
-	case result := <-done:
-		return result, true
-	case <-late.C:
-		var none T
-		return none, false
-	}
-}
+// handle has the handler answer the request.
+func (i *invocation) handle() { i.response = i.h.handle(i.context(), &i.request) }
 
 func (h *Handler) handle(ctx context.Context, r *core.Request) (resp *core.Response) {
 	defer func() {
@@ -192,28 +152,30 @@ func (h *Handler) handle(ctx context.Context, r *core.Request) (resp *core.Respo
 // failed is the answer to what is a fault of our own.
 func failed() *core.Response { return core.Text(500, core.TryLaterText) }
 
-func (h *Handler) tick(ctx context.Context) ([]byte, error) {
+func (h *Handler) tick(i *invocation) ([]byte, error) {
 	if h.cfg.Tick == nil {
 		return nil, errors.New("awslambda: the event is a schedule, and this function has none: set Config.Tick, or take the rule away")
 	}
-	if err := h.guard(ctx, "a schedule", func() error { return h.cfg.Tick(ctx) }); err != nil {
+	if err := h.guard(i, "a schedule", h.cfg.Tick); err != nil {
 		return nil, err
 	}
 	return []byte("null"), nil
 }
 
-// guard makes an error of a panic, and of what does not heed the end of ctx.
-func (h *Handler) guard(ctx context.Context, what string, run func() error) error {
-	err, ok := inTime(ctx, func() (err error) {
+// guard makes an error of a panic, and of what does not heed the end of its context.
+func (h *Handler) guard(i *invocation, what string, run func(context.Context) error) error {
+	var err error
+	ok := i.inTime(func(i *invocation) {
+		ctx := i.context()
 		defer func() {
 			if cause := recover(); cause != nil {
 				h.cfg.Logger.ErrorContext(ctx, what+" panicked", "panic", fmt.Sprint(cause), "stack", string(debug.Stack()))
 				err = errors.New("awslambda: " + what + " panicked: see the log")
 			}
 		}()
-		return run()
+		err = run(ctx)
 	})
-	if !ok {
+	if !ok { // err may be written any time
 		return errors.New("awslambda: " + what + " did not heed the end of its context, and goes on")
 	}
 	return err

@@ -38,4 +38,10 @@
 // load balancer), is 500. An event that is no HTTP request is never answered
 // as one: a batch of messages without a Message to take it fails the invocation,
 // so that its messages stay in the queue; so does an event that nobody knows.
+//
+// An event is read more strictly than encoding/json would: what is no Unicode text
+// (bytes that are no UTF-8, half of a character in an escape) fails the invocation,
+// and so does a member that is told twice, or brackets that are nested more than 256
+// deep; a header or a parameter that is told twice, of the very same spelling, is 400.
+// No gateway sends any of these.
 package awslambda

@@ -4,9 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
-	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -23,137 +21,137 @@ const (
 	schedule    kind = "a schedule"
 )
 
-// event is as much of an event as is needed, of whatever kind.
+// event is as much of an event as is needed, of whatever kind. Its texts are parts
+// of a copy of the payload.
 type event struct {
 	kind kind
 
-	Version        string `json:"version"`
-	HTTPMethod     string `json:"httpMethod"`
-	Path           string `json:"path"`
-	RawPath        string `json:"rawPath"`
-	RawQueryString string `json:"rawQueryString"`
-	RequestContext struct {
-		Stage        string          `json:"stage"`
-		DomainName   string          `json:"domainName"`
-		ConnectionID string          `json:"connectionId"`
-		ELB          json.RawMessage `json:"elb"`
-		Identity     struct {
-			SourceIP string `json:"sourceIp"`
-		} `json:"identity"`
-		HTTP *struct {
-			Method   string `json:"method"`
-			SourceIP string `json:"sourceIp"`
-		} `json:"http"`
-	} `json:"requestContext"`
-	Headers           map[string]string   `json:"headers"`
-	MultiValueHeaders map[string][]string `json:"multiValueHeaders"`
-	Cookies           []string            `json:"cookies"`
-	Query             map[string]string   `json:"queryStringParameters"`
-	MultiValueQuery   map[string][]string `json:"multiValueQueryStringParameters"`
-	Body              string              `json:"body"`
-	IsBase64Encoded   bool                `json:"isBase64Encoded"`
+	version, method, path, rawPath, rawQuery string
 
-	Records []struct {
-		EventSource    string `json:"eventSource"`
-		EventSourceARN string `json:"eventSourceARN"`
-		MessageID      string `json:"messageId"`
-		Body           string `json:"body"`
-	} `json:"Records"`
+	context struct {
+		stage, domain, connection string
+		// elb and http are whether there is such an object.
+		elb, http                bool
+		httpMethod, httpSourceIP string
+		identitySourceIP         string
+	}
+	headers, multiHeaders lines
+	query, multiQuery     lines
+	cookies               []string
+	body                  quoted
+	encoded               bool // in base64
 
-	Source     string `json:"source"`
-	DetailType string `json:"detail-type"`
+	records []record
 
-	// MethodARN and RouteARN are what an authorizer is asked about.
-	MethodARN string `json:"methodArn"`
-	RouteARN  string `json:"routeArn"`
+	source, detailType string
+
+	// methodARN and routeARN are what an authorizer is asked about.
+	methodARN, routeARN string
+
+	// arena is the copy of the payload, and has room for what is made of it.
+	arena strings.Builder
 }
 
-// readEvent reads an event, and finds out what it is by what only its kind has.
-func readEvent(payload []byte) (*event, error) {
-	if !isText(payload) {
-		return nil, errors.New("awslambda: the event holds what is no Unicode text, and could not be handed on as it was sent")
+// record is one of a batch.
+type record struct {
+	source, sourceARN, messageID string
+
+	body quoted
+}
+
+// requestMethod is the method of a request, and sourceIP who sent it, where the
+// kind of event tells it.
+func (e *event) requestMethod() string {
+	if e.context.http {
+		return e.context.httpMethod
 	}
-	e := new(event)
-	if err := json.Unmarshal(payload, e); err != nil {
-		// The error of encoding/json could quote what is in the event.
-		return nil, fmt.Errorf("awslambda: the event is none that this package knows, or its members have other types: %s", shapeOf(payload))
+	return e.method
+}
+
+func (e *event) sourceIP() string {
+	if e.context.http {
+		return e.context.httpSourceIP
 	}
-	v2 := e.RequestContext.HTTP != nil && e.RequestContext.HTTP.Method != ""
-	v1 := e.HTTPMethod != ""
-	batch := len(e.Records) > 0
+	return e.context.identitySourceIP
+}
+
+// room is what the arena has beyond the payload: for the names of a request's
+// headers in their one spelling, and for its client's address.
+const room = 512
+
+// keep returns made as a string: in the arena, if there is room.
+func (e *event) keep(made []byte) string {
+	from := e.arena.Len()
+	if e.arena.Cap()-from < len(made) {
+		return string(made)
+	}
+	e.arena.Write(made)
+	return e.arena.String()[from:]
+}
+
+// scan reads the members of an event, which means something only if the scanner that
+// it returns has no fault.
+func (e *event) scan(payload []byte) scanner {
+	e.arena.Grow(len(payload) + room)
+	e.arena.Write(payload)
+	s := scanner{text: e.arena.String()}
+	if !utf8.ValidString(s.text) {
+		s.fail(noText)
+	}
+	e.readMembers(&s)
+	if !s.end() {
+		s.fail(malformed)
+	}
+	return s
+}
+
+// read reads an event, and finds out what it is by what only its kind has.
+func (e *event) read(payload []byte) error {
+	switch s := e.scan(payload); s.fault {
+	case noText:
+		return errors.New("awslambda: the event holds what is no Unicode text, and could not be handed on as it was sent")
+	case malformed:
+		return fmt.Errorf("awslambda: the event is none that this package knows, or its members have other types: %s", shapeOf(payload))
+	}
+	v2 := e.context.httpMethod != ""
+	v1 := e.method != ""
+	batch := len(e.records) > 0
 	// A rule of EventBridge, or a schedule of EventBridge Scheduler.
-	timed := (e.Source == "aws.events" || e.Source == "aws.scheduler") && e.DetailType == "Scheduled Event"
+	timed := (e.source == "aws.events" || e.source == "aws.scheduler") && e.detailType == "Scheduled Event"
 	switch n := count(v1, v2, batch, timed); {
 	case n == 0:
-		return nil, fmt.Errorf("awslambda: the event%s is none that this package knows: %s", named(" of ", e.Source), shapeOf(payload))
+		return fmt.Errorf("awslambda: the event%s is none that this package knows: %s", named(" of ", e.source), shapeOf(payload))
 	case n > 1:
-		return nil, fmt.Errorf("awslambda: the event is of two minds, so nobody can tell what it asks: %s", shapeOf(payload))
-	case (v1 || v2) && (e.MethodARN != "" || e.RouteARN != ""):
-		return nil, errors.New("awslambda: the event asks an authorizer, and a handler of requests is none: take it off the API's authorizers")
-	case (v1 || v2) && e.RequestContext.ConnectionID != "":
-		return nil, errors.New("awslambda: the event is of a WebSocket, which a handler of requests cannot answer")
-	case v2 && e.Version != "2.0", v2 && (e.MultiValueHeaders != nil || e.Path != ""):
-		return nil, fmt.Errorf("awslambda: the event has fields of v1 and of v2: %s", shapeOf(payload))
-	case v2 && strings.Contains(e.RequestContext.DomainName, ".lambda-url."):
+		return fmt.Errorf("awslambda: the event is of two minds, so nobody can tell what it asks: %s", shapeOf(payload))
+	case (v1 || v2) && (e.methodARN != "" || e.routeARN != ""):
+		return errors.New("awslambda: the event asks an authorizer, and a handler of requests is none: take it off the API's authorizers")
+	case (v1 || v2) && e.context.connection != "":
+		return errors.New("awslambda: the event is of a WebSocket, which a handler of requests cannot answer")
+	case v2 && e.version != "2.0", v2 && (e.multiHeaders.there || e.path != ""):
+		return fmt.Errorf("awslambda: the event has fields of v1 and of v2: %s", shapeOf(payload))
+	case v2 && strings.Contains(e.context.domain, ".lambda-url."):
 		e.kind = functionURL
 	case v2:
 		e.kind = httpAPI
-	case v1 && (e.RawPath != "" || e.Version == "2.0"):
-		return nil, fmt.Errorf("awslambda: the event has fields of v1 and of v2: %s", shapeOf(payload))
-	case v1 && len(e.RequestContext.ELB) > 0 && string(e.RequestContext.ELB) != "null":
+	case v1 && (e.rawPath != "" || e.version == "2.0"):
+		return fmt.Errorf("awslambda: the event has fields of v1 and of v2: %s", shapeOf(payload))
+	case v1 && e.context.elb:
 		e.kind = alb
-	case v1 && e.Version == "1.0": // a REST API tells no version
+	case v1 && e.version == "1.0": // a REST API tells no version
 		e.kind = httpAPI1
 	case v1:
 		e.kind = restAPI
 	case timed:
 		e.kind = schedule
 	default:
-		for _, r := range e.Records {
-			if r.EventSource != "aws:sqs" || r.MessageID == "" {
-				return nil, fmt.Errorf("awslambda: the event has records%s, and not of SQS: %s", named(" of ", r.EventSource), shapeOf(payload))
+		for _, r := range e.records {
+			if r.source != "aws:sqs" || r.messageID == "" {
+				return fmt.Errorf("awslambda: the event has records%s, and not of SQS: %s", named(" of ", r.source), shapeOf(payload))
 			}
 		}
 		e.kind = sqsBatch
 	}
-	return e, nil
-}
-
-// isText reports whether JSON is UTF-8, and its escapes have no half of a
-// character: encoding/json reads U+FFFD there, and says nothing.
-func isText(payload []byte) bool {
-	if !utf8.Valid(payload) {
-		return false
-	}
-	for i := 0; i < len(payload); i++ {
-		if payload[i] != '\\' {
-			continue
-		}
-		i++ // what is escaped
-		half, ok := surrogate(payload, i)
-		if !ok {
-			continue
-		}
-		if i+5 >= len(payload) || payload[i+5] != '\\' {
-			return false
-		}
-		other, ok := surrogate(payload, i+6)
-		if !ok || utf16.DecodeRune(half, other) == utf8.RuneError {
-			return false
-		}
-		i += 10
-	}
-	return true
-}
-
-// surrogate returns the half of a character that the u of an escape at i stands
-// for.
-func surrogate(payload []byte, i int) (rune, bool) {
-	if i+5 > len(payload) || payload[i] != 'u' {
-		return 0, false
-	}
-	code, err := strconv.ParseUint(string(payload[i+1:i+5]), 16, 16)
-	return rune(code), err == nil && utf16.IsSurrogate(rune(code))
+	return nil
 }
 
 func count(facts ...bool) (n int) {

@@ -4,11 +4,8 @@ import (
 	"cmp"
 	"encoding/base64"
 	"fmt"
-	"maps"
-	"net"
 	"net/http"
 	"net/netip"
-	"net/textproto"
 	"net/url"
 	"slices"
 	"strings"
@@ -16,21 +13,21 @@ import (
 	"github.com/imprest-go/imprest/core"
 )
 
-// request makes the request of an event, or says with which status to refuse it:
-// the one with which an HTTP server would.
-func (h *Handler) request(e *event) (_ *core.Request, status int) {
-	r := &core.Request{Method: e.HTTPMethod, RawQuery: e.query()}
-	remote := e.RequestContext.Identity.SourceIP
-	if e.RequestContext.HTTP != nil {
-		r.Method, remote = e.RequestContext.HTTP.Method, e.RequestContext.HTTP.SourceIP
-	}
+// request fills r with the request of an event, or says with which status to
+// refuse it: the one with which an HTTP server would.
+func (h *Handler) request(r *core.Request, e *event) (status int) {
+	r.Method = e.requestMethod()
 	var ok bool
-	if r.Path, ok = h.path(e); !ok || !isToken(r.Method) || !isQuery(r.RawQuery) {
-		return nil, http.StatusBadRequest
+	if r.RawQuery, ok = e.rawQueryOf(); !ok || !isToken(r.Method) || !isQuery(r.RawQuery) {
+		return http.StatusBadRequest
+	}
+	if r.Path, ok = h.path(e); !ok {
+		return http.StatusBadRequest
 	}
 	if r.Header, ok = e.header(); !ok {
-		return nil, http.StatusBadRequest
+		return http.StatusBadRequest
 	}
+	remote := e.sourceIP()
 	if e.kind == alb { // it tells of its client in the last entry of this header alone
 		if lines := r.Header.Values("X-Forwarded-For"); len(lines) > 0 {
 			// The lines before the last are the client's word.
@@ -38,51 +35,60 @@ func (h *Handler) request(e *event) (_ *core.Request, status int) {
 			remote = strings.TrimSpace(forwarded[strings.LastIndexByte(forwarded, ',')+1:])
 		}
 	}
+	var space [64]byte
 	if ip, err := netip.ParseAddr(remote); err == nil {
-		r.RemoteAddr = net.JoinHostPort(ip.String(), "0")
+		r.RemoteAddr = e.keep(netip.AddrPortFrom(ip, 0).AppendTo(space[:0]))
 	} else if peer, err := netip.ParseAddrPort(remote); err == nil { // a load balancer can be told to add the port
 		r.RemoteAddr = peer.String()
 	}
-	r.Body = []byte(e.Body)
-	if e.IsBase64Encoded {
-		if base64.StdEncoding.DecodedLen(len(e.Body)) > h.cfg.MaxBody+2 {
+	r.Body, status = h.body(e)
+	return status
+}
+
+// body returns the bytes of a body as they were sent, or a status to refuse it
+// with.
+func (h *Handler) body(e *event) (body []byte, status int) {
+	if e.encoded {
+		text := e.body.String()
+		if base64.StdEncoding.DecodedLen(len(text)) > h.cfg.MaxBody+2 {
 			return nil, http.StatusRequestEntityTooLarge
 		}
-		body, err := base64.StdEncoding.Strict().DecodeString(e.Body)
-		if err != nil {
+		var err error
+		if body, err = base64.StdEncoding.Strict().DecodeString(text); err != nil {
 			return nil, http.StatusBadRequest
 		}
-		r.Body = body
+	} else {
+		body = e.body.bytes()
 	}
-	if len(r.Body) > h.cfg.MaxBody {
+	if len(body) > h.cfg.MaxBody {
 		return nil, http.StatusRequestEntityTooLarge
 	}
-	if len(r.Body) == 0 {
-		r.Body = nil
+	if len(body) == 0 {
+		return nil, 0
 	}
-	return r, 0
+	return body, 0
 }
 
 // path returns the path of a request as it was sent, as nearly as the event
 // tells; false if it is none.
 func (h *Handler) path(e *event) (string, bool) {
-	path := e.Path
+	path := e.path
 	switch e.kind {
 	case httpAPI, httpAPI1:
 		// Percent-encoding was taken off. What is left of it is text, unless it
 		// was never any: then nobody could take it off.
-		decoded := cmp.Or(e.RawPath, e.Path) // format 1.0 has it in Path
+		decoded := cmp.Or(e.rawPath, e.path) // format 1.0 has it in Path
 		if !isEscaped(decoded) {
 			return "", false
 		}
 		path = (&url.URL{Path: decoded}).EscapedPath()
-		if stage := e.RequestContext.Stage; !h.cfg.KeepStage && stage != "" && stage != "$default" {
+		if stage := e.context.stage; !h.cfg.KeepStage && stage != "" && stage != "$default" {
 			path = without(path, "/"+stage)
 		}
 	case functionURL:
 		// As sent, by what AWS does today; its page does not say so. What a
 		// path cannot hold was decoded, and is encoded again.
-		path = escapeOdd(e.RawPath)
+		path = escapeOdd(e.rawPath)
 	}
 	path = without(path, h.cfg.BasePath)
 	if !strings.HasPrefix(path, "/") || !isEscaped(path) || strings.ContainsFunc(path, isControl) || strings.ContainsAny(path, "?# ") {
@@ -141,79 +147,120 @@ func isQuery(query string) bool {
 	return !strings.ContainsFunc(query, isControl) && !strings.ContainsRune(query, ' ')
 }
 
-// query returns the query as it was sent, as nearly as the event tells.
-func (e *event) query() string {
+// rawQueryOf returns the query as it was sent, as nearly as the event tells; false if
+// it tells a parameter twice.
+func (e *event) rawQueryOf() (string, bool) {
 	switch e.kind {
 	case httpAPI, functionURL:
-		return e.RawQueryString
+		return e.rawQuery, true
 	}
-	all := e.MultiValueQuery
+	all := e.multiQuery.all
 	if len(all) == 0 {
-		all = map[string][]string{}
-		for name, value := range e.Query {
-			all[name] = []string{value}
-		}
+		all = e.query.all
 	}
+	slices.SortStableFunc(all, before)
+	if twice(all) {
+		return "", false
+	}
+	as := func(text string) string { return text }
 	if e.kind == restAPI || e.kind == httpAPI1 {
-		return url.Values(all).Encode() // names and values come decoded
+		as = url.QueryEscape // names and values come decoded
 	}
 	var query strings.Builder
-	for _, name := range slices.Sorted(maps.Keys(all)) {
-		for _, value := range all[name] {
-			if query.Len() > 0 {
-				query.WriteByte('&')
-			}
-			query.WriteString(name + "=" + value)
+	for _, line := range all {
+		if line.nth < 0 {
+			continue
 		}
+		if query.Len() > 0 {
+			query.WriteByte('&')
+		}
+		query.WriteString(as(line.name))
+		query.WriteByte('=')
+		query.WriteString(as(line.value))
 	}
-	return query.String()
+	return query.String(), true
 }
 
 // header returns the header lines, Host first, the others by name; false if one
-// could not have come over HTTP.
+// could not have come over HTTP, or the event tells one twice.
 func (e *event) header() (core.Header, bool) {
-	header := make(core.Header, 0, len(e.Headers)+len(e.MultiValueHeaders)+1)
-	add := func(name, value string) bool {
-		if !isToken(name) || strings.ContainsFunc(value, func(r rune) bool { return r != '\t' && isControl(r) }) {
-			return false
-		}
-		header = append(header, core.HeaderField{Name: textproto.CanonicalMIMEHeaderKey(name), Value: value})
-		return true
+	all := e.multiHeaders.all
+	if len(all) == 0 {
+		all = e.headers.all
 	}
-	if len(e.MultiValueHeaders) > 0 {
-		for _, name := range slices.Sorted(maps.Keys(e.MultiValueHeaders)) {
-			for _, value := range e.MultiValueHeaders[name] {
-				if !add(name, value) {
-					return nil, false
-				}
-			}
+	for i := range all {
+		l := &all[i]
+		if l.nth < 0 {
+			continue
 		}
-	} else {
-		for _, name := range slices.Sorted(maps.Keys(e.Headers)) {
-			if !add(name, e.Headers[name]) {
-				return nil, false
-			}
+		if !isToken(l.name) || !isValue(l.value) {
+			return nil, false
 		}
+		l.key = e.canonical(l.name)
 	}
-	if len(e.Cookies) > 0 {
+	if len(e.cookies) > 0 {
 		// An HTTP API moved them out of the headers, a function URL copied them.
-		header = slices.DeleteFunc(header, func(f core.HeaderField) bool { return f.Name == "Cookie" })
+		all = slices.DeleteFunc(all, func(l line) bool { return l.key == "Cookie" })
+		joined := strings.Join(e.cookies, "; ")
+		if !isValue(joined) {
+			return nil, false
+		}
+		all = append(all, line{name: "Cookie", value: joined, key: "Cookie"})
 	}
-	if len(e.Cookies) > 0 && !add("Cookie", strings.Join(e.Cookies, "; ")) {
+	slices.SortStableFunc(all, before)
+	if twice(all) {
 		return nil, false
 	}
-	slices.SortStableFunc(header, func(a, b core.HeaderField) int {
-		if host := "Host"; a.Name != b.Name && (a.Name == host || b.Name == host) {
-			if a.Name == host {
-				return -1
+	header := make(core.Header, 0, len(all))
+	for _, host := range []bool{true, false} {
+		for i := range all {
+			if l := &all[i]; l.nth >= 0 && (l.key == "Host") == host {
+				header = append(header, core.HeaderField{Name: l.key, Value: l.value})
 			}
-			return 1
 		}
-		return cmp.Compare(a.Name, b.Name)
-	})
+	}
 	return header, true
 }
 
-const tokenChars = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+// canonical returns a token as net/http spells the name of a header line:
+// textproto.CanonicalMIMEHeaderKey, which makes a new string of most names.
+func (e *event) canonical(name string) string {
+	var space [64]byte
+	spelled := space[:0]
+	first := true
+	for _, c := range []byte(name) {
+		switch {
+		case first && c >= 'a' && c <= 'z':
+			c -= 'a' - 'A'
+		case !first && c >= 'A' && c <= 'Z':
+			c += 'a' - 'A'
+		}
+		spelled = append(spelled, c)
+		first = c == '-'
+	}
+	if string(spelled) == name {
+		return name
+	}
+	return e.keep(spelled)
+}
 
-func isToken(text string) bool { return text != "" && strings.Trim(text, tokenChars) == "" }
+// isValue reports whether text can be the value of a header line.
+func isValue(text string) bool {
+	for i := 0; i < len(text); i++ {
+		if c := text[i]; c < ' ' && c != '\t' || c == 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+// isToken reports whether text can be a method, or the name of a header line.
+func isToken(text string) bool {
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		if (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
+			return false
+		}
+	}
+	return text != ""
+}
