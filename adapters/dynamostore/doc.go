@@ -19,9 +19,11 @@
 // from which DynamoDB may remove the record by itself: switch TTL on for it, or
 // let the sweep remove what has expired.
 //
-// What a call costs: Put and Delete 1 write unit for each KiB, twice that where
-// the record has a due time (the index is written too); Get 1 read unit for each
-// 4 KiB; Due and List sixteen queries of half a unit and one unit at least.
+// What a call costs: Put and Delete 1 write unit for each KiB, as much again where
+// the record has a due time, since the index is written too, and that twice where
+// the due time changes; Get 1 read unit for each 4 KiB; Due and List sixteen queries
+// of half a unit and one unit at least. Where it saves a unit the body is kept as
+// packed, deflated, and not as body.
 //
 // # What it guards
 //

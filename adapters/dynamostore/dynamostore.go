@@ -85,6 +85,7 @@ func (s signer) Retrieve(ctx context.Context) (aws.Credentials, error) {
 type Store struct {
 	table   *string
 	timeout time.Duration
+	packer  packer
 
 	putItem    func(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
 	getItem    func(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
@@ -206,6 +207,12 @@ func record(it map[string]types.AttributeValue) (journal.Record, error) {
 	if body, ok := it[attrBody].(*types.AttributeValueMemberB); ok {
 		r.Body = slices.Clone(body.Value)
 	}
+	if packed, ok := it[attrPacked].(*types.AttributeValueMemberB); ok {
+		var err error
+		if r.Body, err = unpack(packed.Value); err != nil {
+			return r, err
+		}
+	}
 	for name, into := range map[string]func(int64){
 		attrVersion: func(n int64) { r.Version = n },
 		attrDue:     func(n int64) { r.Due = time.UnixMilli(n).UTC() },
@@ -252,8 +259,10 @@ func (s *Store) Put(ctx context.Context, r journal.Record) (journal.Record, erro
 	r.Body = append(make([]byte, 0, len(r.Body)), r.Body...)
 	before := r.Version
 	r.Version++
+	it := item(r)
+	s.packer.pack(it)
 	input := &dynamodb.PutItemInput{
-		TableName: s.table, Item: item(r), ConditionExpression: aws.String("attribute_not_exists(id)"),
+		TableName: s.table, Item: it, ConditionExpression: aws.String("attribute_not_exists(id)"),
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	}
 	if before > 0 {

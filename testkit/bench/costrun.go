@@ -23,6 +23,7 @@ import (
 
 	"github.com/imprest-go/imprest/adapters/dynamostore"
 	"github.com/imprest-go/imprest/core"
+	"github.com/imprest-go/imprest/core/callback"
 	"github.com/imprest-go/imprest/core/purchase"
 	"github.com/imprest-go/imprest/core/vvchat"
 	"github.com/imprest-go/imprest/testkit"
@@ -40,6 +41,7 @@ type stage struct {
 	account                       testkit.Account
 	now                           time.Time // of the shop that begins orders
 	sales                         *purchase.Service
+	payment                       core.Handler
 	paycallback, reconcile, peers string // bootstraps
 }
 
@@ -134,10 +136,14 @@ func (s *stage) open(ctx context.Context) error {
 		return err
 	}
 	s.sales, err = purchase.New(purchase.Config{
-		Store: store, Platform: client, Catalog: purchase.Offers{"voip-1y": {Title: "VoIP, one year", Amount: price}}, Deliverer: granted{},
+		Store: store, Platform: client, Catalog: offers, Deliverer: granted{},
 		NotifyURL: "https://shop.example/callbacks/payment", InlineBudget: -1, Logger: slog.New(slog.DiscardHandler),
 		Now: func() time.Time { return s.now },
 	})
+	if err != nil {
+		return err
+	}
+	s.payment, err = callback.Payment(callback.Config{Apps: []callback.App{{ID: s.account.AppID, Keys: []core.Secret{s.account.AppKey}}}, Sink: s.sales})
 	if err != nil {
 		return err
 	}
@@ -189,6 +195,37 @@ func (s *stage) orders(ctx context.Context, n int) (ids []string, one usage, err
 	return ids, one, nil
 }
 
+// offers are two: a small one, and one with half a kilobyte more to remember.
+var offers = purchase.Offers{
+	"voip-1y": {Title: "VoIP, one year", Amount: price},
+	"voip-1y-device": {
+		Title: "VoIP, one year", Amount: price, Remark: "It begins at once. A week before it ends you are told, and nothing is renewed by itself.",
+		Data: json.RawMessage(`{"device":"6c1d2f0a9b8e7f6a5b4c","gateway":"8e7f6a5b4c6c1d2f0a9b","home":"48213377","room":"entrance","commodity":"10024718","sku":"voip_year_1",` +
+			`"catalog":"call-duration","units":12,"unit":"month","campaign":"autumn-2026","channel":"official-account","referrer":"o6_bmjrPTlm6_2sgVt7hMZOPfL2M",` +
+			`"invoice":{"title":"personal","mail":"ming@example.com"},"terms":"2026-03"}`),
+	},
+}
+
+// larger is what a whole sale of the larger offer takes of DynamoDB.
+func (s *stage) larger(ctx context.Context) (usage, error) {
+	if _, err := s.meter.take(); err != nil {
+		return usage{}, err
+	}
+	p, err := s.sales.Begin(ctx, purchase.Request{Buyer: testkit.TestUser().OpenID, OfferID: "voip-1y-device", Price: price})
+	if err != nil {
+		return usage{}, err
+	}
+	message := s.message(p.ID)
+	resp := s.payment.Handle(ctx, &core.Request{Method: "POST", Path: "/callbacks/payment", Body: message.Body, Header: core.Header{{Name: "Content-Type", Value: message.ContentType}}})
+	if resp.Status != http.StatusOK {
+		return usage{}, fmt.Errorf("%w: %d", errNotAcknowledged, resp.Status)
+	}
+	if p, err = s.sales.Advance(ctx, p.ID); err != nil || p.State != purchase.Delivered {
+		return usage{}, fmt.Errorf("the purchase is %s, and not delivered: %w", p.State, err)
+	}
+	return s.meter.take()
+}
+
 // asked is what it takes to ask the platform about an order that is not paid yet.
 func (s *stage) asked(ctx context.Context) (usage, error) {
 	ids, _, err := s.orders(ctx, 1)
@@ -208,9 +245,13 @@ func (s *stage) asked(ctx context.Context) (usage, error) {
 	return s.meter.take()
 }
 
+func (s *stage) message(id string) testkit.Message {
+	return testkit.SignedPayment(testkit.PaymentFields{AppKey: s.account.AppKey, OutTradeNo: id, Amount: price})
+}
+
 // notification is the event of a payment.
 func (s *stage) notification(id string) []byte {
-	message := testkit.SignedPayment(testkit.PaymentFields{AppKey: s.account.AppKey, OutTradeNo: id, Amount: price})
+	message := s.message(id)
 	return lambdatest.Event(lambdatest.HTTPAPI, lambdatest.Request{
 		Method: "POST", Path: "/callbacks/payment", Body: message.Body,
 		Header: [][2]string{{"Content-Type", message.ContentType}, {"User-Agent", "vvchat"}, {"Accept", "*/*"}},

@@ -121,6 +121,10 @@ func cost(ctx context.Context, progress io.Writer) (table, error) {
 	if asking.used, err = s.asked(ctx); err != nil {
 		return table{}, err
 	}
+	large := &part{name: "a sale with 0.5 kB more, units"}
+	if large.used, err = s.larger(ctx); err != nil {
+		return table{}, err
+	}
 	if n := sweep.used.calls["Query"]; n == 0 || n != sweep.used.total() {
 		return table{}, fmt.Errorf("a sweep that finds nothing makes queries alone, and this one made %s", sweep.used)
 	}
@@ -138,6 +142,12 @@ func cost(ctx context.Context, progress io.Writer) (table, error) {
 				"The sweep is that of a month of minutes, whatever is sold in it.",
 			"The peers keep a table of events seen, with " + versions + ". They do less: COST.md says what.",
 		},
+	}
+	// A sale has written so much since it was first measured.
+	const writes = 14
+	t.bars = []bar{
+		{what: "write units of a sale, through the queue", value: order.used.writes() + taken.used.writes() + delivered.used.writes(), limit: writes},
+		{what: "write units of a sale with 0.5 kB more", value: large.used.writes(), limit: writes},
 	}
 	row := func(name string, u usage, s spent, b bill) []string {
 		cells := []string{name, "", "", figure(s.reads), "", "", "", "", "", fmt.Sprintf("%.2f", b.usd)}
@@ -173,7 +183,7 @@ func cost(ctx context.Context, progress io.Writer) (table, error) {
 	sum("= a sale, through the queue", order, taken, delivered)
 	add(inline)
 	sum("= a sale, delivered at once", order, inline)
-	for _, p := range []*part{duplicate, asking} {
+	for _, p := range []*part{large, duplicate, asking} {
 		add(p)
 	}
 	month := assumed.million(sweep.spent())
