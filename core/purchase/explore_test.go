@@ -69,9 +69,9 @@ var stories = []story{
 
 // run plays a story under one fault and returns how many I/O operations the
 // world saw.
-func (st story) run(t testing.TB, faultAt int, mode faultMode) int {
+func (st story) run(t testing.TB, apart bool, faultAt int, mode faultMode) int {
 	w := newWorld(t)
-	w.faultAt, w.fault = faultAt, mode
+	w.apart, w.faultAt, w.fault = apart, faultAt, mode
 	s := w.restart()
 	for _, a := range st.acts {
 		a(w, s)
@@ -89,30 +89,38 @@ func (st story) run(t testing.TB, faultAt int, mode faultMode) int {
 
 // Every story under every fault at every I/O operation: the process dies
 // before or after it, its reply or its request is lost, or it fails cleanly.
-// Whatever happens, who paid gets the goods once, and nothing else does.
+// Whatever happens, who paid gets the goods once, and nothing else does: on a
+// journal that writes a claim and its purchase at once, and on one that does not.
 func TestEveryFaultAtEveryStep(t *testing.T) {
 	runs := 0
 	for _, st := range stories {
-		t.Run(st.name, func(t *testing.T) {
-			last := st.run(t, -1, noFault)
-			require.Greater(t, last, 5)
-			for at := 1; at <= last; at++ {
-				for mode := crashBefore; mode <= lastFaultMode; mode++ {
-					func() {
-						defer func() {
-							if t.Failed() {
-								t.Fatalf("the fault: %s operation %d of %d", mode, at, last)
-							}
+		operations := map[bool]int{}
+		for _, apart := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, apart: %t", st.name, apart), func(t *testing.T) {
+				last := st.run(t, apart, -1, noFault)
+				operations[apart] = last
+				require.Greater(t, last, 5)
+				for at := 1; at <= last; at++ {
+					for mode := crashBefore; mode <= lastFaultMode; mode++ {
+						func() {
+							defer func() {
+								if t.Failed() {
+									t.Fatalf("the fault: %s operation %d of %d", mode, at, last)
+								}
+							}()
+							st.run(t, apart, at, mode)
+							runs++
 						}()
-						st.run(t, at, mode)
-						runs++
-					}()
+					}
 				}
-			}
-		})
+			})
+		}
+		if st.name != "nobody pays" {
+			assert.Less(t, operations[false], operations[true], "%s: a payment takes one write where it can", st.name)
+		}
 	}
 	t.Logf("%d runs", runs)
-	assert.Greater(t, runs, 500)
+	assert.Greater(t, runs, 1000)
 }
 
 // Random stories with a fault every now and then.
@@ -124,6 +132,7 @@ func TestRandomStories(t *testing.T) {
 	names := []string{"begin", "pay", "notify", "sweep", "a minute", "pay again", "a second", "an hour"}
 	rapid.Check(t, func(rt *rapid.T) {
 		w := newWorld(t)
+		w.apart = rapid.Bool().Draw(rt, "apart")
 		s := w.restart()
 		begin(w, s)
 		for _, step := range rapid.SliceOfN(rapid.SampledFrom(names), 1, 24).Draw(rt, "story") {

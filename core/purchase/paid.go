@@ -76,8 +76,23 @@ func fits(p *Purchase, n callback.PaymentNotice) error {
 
 // settle puts a payment on record, whatever brought it. fits decides whether
 // it belongs to the purchase. fresh says that the purchase became Paid by it.
+//
+// The payment is claimed with the write that makes the purchase Paid, so that
+// where the journal can do both at once they cost one wait for the disk; where it
+// cannot, the claim comes first, and a crash between the two leaves a claim of
+// one's own, which is as good as none.
 func (s *Service) settle(ctx context.Context, id string, payment Payment, fits func(*Purchase) error) (fresh bool, written journal.Record, err error) {
-	_, written, err = s.changeFrom(ctx, id, journal.Record{}, func(p *Purchase, due *time.Time) error {
+	put := func(ctx context.Context, r journal.Record) (journal.Record, error) {
+		if !fresh {
+			return s.put(ctx, r)
+		}
+		owner, stored, err := journal.ClaimAndPut(ctx, s.cfg.Store, claimPrefix+payment.TradeNo, id, r)
+		if err == nil {
+			err = s.claimed(ctx, payment.TradeNo, id, owner)
+		}
+		return stored, err
+	}
+	_, written, err = s.changeBy(ctx, id, journal.Record{}, put, func(p *Purchase, due *time.Time) error {
 		fresh = false
 		if err := fits(p); err != nil {
 			return err
@@ -85,10 +100,10 @@ func (s *Service) settle(ctx context.Context, id string, payment Payment, fits f
 		if p.knows(payment.TradeNo) {
 			return errUnchanged // read from the journal, so durable
 		}
-		if err := s.claim(ctx, payment.TradeNo, p.ID); err != nil {
-			return err
-		}
 		if p.Payment != nil {
+			if err := s.claim(ctx, payment.TradeNo, p.ID); err != nil {
+				return err
+			}
 			return s.surplus(ctx, p, due, payment)
 		}
 		now := s.now()
@@ -137,11 +152,19 @@ func (s *Service) surplus(ctx context.Context, p *Purchase, due *time.Time, paym
 // claim makes sure that a payment pays one purchase for ever.
 func (s *Service) claim(ctx context.Context, tradeNo, id string) error {
 	holder, err := journal.Claim(ctx, s.cfg.Store, claimPrefix+tradeNo, id)
-	if err == nil && holder != id {
-		s.cfg.Logger.ErrorContext(ctx, "a payment claims two purchases", "trade_no", tradeNo, "id", id, "paid", holder)
-		return errClaimed
+	if err != nil {
+		return err
 	}
-	return err
+	return s.claimed(ctx, tradeNo, id, holder)
+}
+
+// claimed is errClaimed, and an alarm, if a payment is not the purchase's own.
+func (s *Service) claimed(ctx context.Context, tradeNo, id, holder string) error {
+	if holder == id {
+		return nil
+	}
+	s.cfg.Logger.ErrorContext(ctx, "a payment claims two purchases", "trade_no", tradeNo, "id", id, "paid", holder)
+	return errClaimed
 }
 
 // handOver starts the delivery of what was just paid.

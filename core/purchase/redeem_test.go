@@ -481,17 +481,19 @@ func TestTwoWorkersRedeemOneCodeEach(t *testing.T) {
 func TestTheTableOfCrashes(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
+		apart   bool // the journal writes one record at a time
 		refusal error
 		ends    []purchase.State // that a crash may lead to
 	}{
-		{"delivered by exchange code", nil, []purchase.State{purchase.Delivered, purchase.Attention}},
-		{"paid back", mall.Refusal("x", "PERMISSION_DENIED", "", ""), []purchase.State{purchase.Refunded, purchase.Attention}},
+		{"delivered by exchange code", false, nil, []purchase.State{purchase.Delivered, purchase.Attention}},
+		{"the same, record by record", true, nil, []purchase.State{purchase.Delivered, purchase.Attention}},
+		{"paid back", false, mall.Refusal("x", "PERMISSION_DENIED", "", ""), []purchase.State{purchase.Refunded, purchase.Attention}},
 	} {
 		run := func(at int, mode faultMode) (*world, purchase.State) {
 			w, m, codes, restart := redeeming(t, "c1", "c2")
 			m.refusal = tt.refusal
 			s := restart()
-			w.faultAt, w.fault = at, mode
+			w.apart, w.faultAt, w.fault = tt.apart, at, mode
 			for len(w.ids()) == 0 { // where it never came to be, the buyer tries again
 				_, _ = s.Begin(t.Context(), purchase.Request{Buyer: "buyer", OfferID: "voip-1", Price: 100})
 				if w.dead {

@@ -190,7 +190,11 @@ func (s *Service) store(ctx context.Context, record journal.Record, p Purchase, 
 		return journal.Record{}, err
 	}
 	record.Body, record.Due = body, due
-	return journal.PutSurely(ctx, s.cfg.Store, record)
+	return s.put(ctx, record)
+}
+
+func (s *Service) put(ctx context.Context, r journal.Record) (journal.Record, error) {
+	return journal.PutSurely(ctx, s.cfg.Store, r)
 }
 
 // maxTries bounds how often a change is made again because somebody else
@@ -212,6 +216,13 @@ func (s *Service) change(ctx context.Context, id string, fn func(p *Purchase, du
 // write may rest on it, for it names its version; that nothing is to be done, or
 // that something is wrong, is said after a reading only.
 func (s *Service) changeFrom(ctx context.Context, id string, written journal.Record, fn func(p *Purchase, due *time.Time) error) (Purchase, journal.Record, error) {
+	return s.changeBy(ctx, id, written, s.put, fn)
+}
+
+// changeBy is changeFrom for who writes in another way: put's errors are those of
+// the Service's own.
+func (s *Service) changeBy(ctx context.Context, id string, written journal.Record,
+	put func(context.Context, journal.Record) (journal.Record, error), fn func(p *Purchase, due *time.Time) error) (Purchase, journal.Record, error) {
 	for range maxTries {
 		record, fresh := written, false
 		if written.ID == "" {
@@ -236,7 +247,11 @@ func (s *Service) changeFrom(ctx context.Context, id string, written journal.Rec
 			}
 			return p, record, err
 		}
-		record, err = s.store(ctx, record, p, due)
+		if record.Body, err = encode(p); err != nil {
+			return Purchase{}, journal.Record{}, err
+		}
+		record.Due = due
+		record, err = put(ctx, record)
 		if errors.Is(err, journal.ErrConflict) {
 			continue
 		}

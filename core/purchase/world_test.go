@@ -33,9 +33,11 @@ type world struct {
 	// one that goes wrong, in the way of fault. dead says that the process
 	// has crashed: nothing that it does has an effect any more.
 	ios, faultAt int
-	trace        []string // what each operation was
-	fault        faultMode
-	dead         bool
+	// apart says that the journal writes one record at a time.
+	apart bool
+	trace []string // what each operation was
+	fault faultMode
+	dead  bool
 
 	orders    map[string]*remoteOrder
 	untrusted bool
@@ -146,6 +148,30 @@ func (s watchedStore) Put(ctx context.Context, r journal.Record) (stored journal
 	})
 	if ioErr != nil && !errors.Is(ioErr, journal.ErrConflict) {
 		return journal.Record{}, ioErr
+	}
+	return stored, ioErr
+}
+
+// PutAll is there for every world; one that is apart says that it cannot.
+func (s watchedStore) PutAll(ctx context.Context, records ...journal.Record) (stored []journal.Record, err error) {
+	if s.apart {
+		return nil, errors.ErrUnsupported
+	}
+	var names []string
+	for _, r := range records {
+		names = append(names, strings.TrimPrefix(putName(r), "write "))
+	}
+	ioErr := s.io("write "+strings.Join(names, " with "), errStoreUnknown, errStoreClean, func() error {
+		stored, err = s.inner.PutAll(ctx, records...)
+		for _, r := range stored {
+			if err == nil {
+				s.watch(r)
+			}
+		}
+		return err
+	})
+	if ioErr != nil && !errors.Is(ioErr, journal.ErrConflict) {
+		return nil, ioErr
 	}
 	return stored, ioErr
 }

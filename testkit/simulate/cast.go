@@ -64,6 +64,7 @@ func (w *World) cast() {
 	if w.plan.gossip {
 		w.join(&actor{name: "gossip", turn: never, most: 1, can: func() bool { return len(w.remote.orders) > 1 }, run: func() { w.gossip(0) }})
 		w.join(&actor{name: "mix-up", turn: never, most: 1, can: w.canMixUp, run: func() { w.mixUp(0) }})
+		w.join(&actor{name: "mix-up, apart", turn: never, most: 1, can: w.canMixUp, run: func() { w.mixUp(apart) }})
 	}
 	if w.plan.thief {
 		w.join(&actor{name: "thief", most: 1, can: func() bool { return len(w.remote.orders) > 0 }, run: func() { w.steal(w.remote.orders[0], 0) }})

@@ -6,7 +6,10 @@
 // processes on one journal. Simulated is what is outside of it: the disk, the
 // platform, the goods, the clock, and when each call happens. Nothing runs in
 // parallel and nothing waits, so a run is the list of its choices, and the same
-// list is the same run.
+// list is the same run. Of the two processes one has a journal that writes several
+// records at once (journal.AtomicStore), and the other writes one after the other,
+// as an older program beside it does: both ways, and how they meet, are in every
+// scenario.
 //
 // # Where to start
 //

@@ -66,6 +66,23 @@ func (w *World) commit(r journal.Record) (journal.Record, error) {
 	return stored, nil
 }
 
+// commitAll commits all of the records, or none.
+func (w *World) commitAll(records []journal.Record) ([]journal.Record, error) {
+	stored := make([]journal.Record, len(records))
+	lost := false
+	for i, r := range records {
+		stored[i], _ = w.disk.get(r.ID)
+		lost = lost || stored[i].Version != r.Version
+	}
+	if lost {
+		return stored, journal.ErrConflict
+	}
+	for i, r := range records {
+		stored[i], _ = w.commit(r)
+	}
+	return stored, nil
+}
+
 func (w *World) written(id string, body []byte) {
 	s := w.sale(id)
 	if s == nil {

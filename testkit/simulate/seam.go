@@ -44,6 +44,39 @@ func (s *seam) Put(ctx context.Context, r journal.Record) (stored journal.Record
 	return stored, err
 }
 
+// apart is the process whose journal writes one record at a time, as that of a
+// program before an update does; the other one's writes several at once.
+const apart = 1
+
+func (s *seam) PutAll(ctx context.Context, records ...journal.Record) (stored []journal.Record, err error) {
+	w := s.w
+	switch {
+	case w.current.process == apart:
+		return nil, errors.ErrUnsupported
+	case ctx.Err() != nil:
+		return nil, errOver
+	}
+	if err := journal.CheckAll(records); err != nil || len(records) == 0 {
+		return nil, err
+	}
+	last := records[len(records)-1]
+	what := "put all"
+	if w.tracing {
+		what = strings.TrimSpace("put all " + stateOf(last.Body))
+	}
+	err = w.effect(ctx, what, last.ID, onWrite, journal.ErrUnknown, errStore, func() error {
+		stored, err = w.commitAll(records)
+		return err
+	})
+	if err != nil && !errors.Is(err, journal.ErrConflict) {
+		return nil, err
+	}
+	for _, r := range stored {
+		w.current.local = mix(w.current.local, mix(content(r.Body), uint64(r.Version)))
+	}
+	return stored, err
+}
+
 func (s *seam) Get(ctx context.Context, id string) (r journal.Record, err error) {
 	if err := journal.CheckID(id); err != nil {
 		return journal.Record{}, err
@@ -170,6 +203,17 @@ func (s *opaqueStore) Put(ctx context.Context, r journal.Record) (journal.Record
 	s.touch("put", r.ID, r.Version, r.Body, nil)
 	stored, err := s.inner.Put(ctx, r)
 	s.touch("put", r.ID, stored.Version, stored.Body, err)
+	return stored, err
+}
+
+func (s *opaqueStore) PutAll(ctx context.Context, records ...journal.Record) ([]journal.Record, error) {
+	for _, r := range records {
+		s.touch("put all", r.ID, r.Version, r.Body, nil)
+	}
+	stored, err := journal.PutAll(ctx, s.inner, records...)
+	for _, r := range stored {
+		s.touch("put all", r.ID, r.Version, r.Body, err)
+	}
 	return stored, err
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/imprest-go/imprest/core"
 	"github.com/imprest-go/imprest/core/callback"
+	"github.com/imprest-go/imprest/core/journal"
 	"github.com/imprest-go/imprest/core/purchase"
 	"github.com/imprest-go/imprest/core/vvchat"
 )
@@ -58,7 +59,9 @@ func (x *till) Delivered(_ context.Context, p purchase.Purchase) (bool, error) {
 
 // purchasesAmongFaults sells on the store while it fails and its due lags: the
 // retries of core/purchase are what the contract is for. Two services share the
-// store; each notification comes to both until one of them acknowledges.
+// store, one of which writes one record after the other, as an older program
+// beside a new one does; each notification comes to both until one of them
+// acknowledges.
 func purchasesAmongFaults(t testing.TB, h Harness) {
 	const orders, percent, rounds = 6, 25, 12
 	s := h.Open(t)
@@ -74,7 +77,11 @@ func purchasesAmongFaults(t testing.TB, h Harness) {
 	var proxies [2]*FaultyStore
 	var services [2]*purchase.Service
 	for i := range services {
-		proxies[i] = Faulty(Lagging(handle(i), uint64(i)), nil)
+		var behind journal.Store = Lagging(handle(i), uint64(i))
+		if i == 1 {
+			behind = struct{ journal.Store }{behind} // without its PutAll
+		}
+		proxies[i] = Faulty(behind, nil)
 		var err error
 		services[i], err = purchase.New(purchase.Config{
 			Store: proxies[i], Platform: x, Catalog: purchase.Offers{}, Deliverer: x, NotifyURL: "http://127.0.0.1/callbacks/payment", MaxAttempts: 1000,

@@ -35,6 +35,8 @@ func TestABugBehindASeamIsCaught(t *testing.T) {
 			{"store: versions forgotten", store(func(s journal.Store) journal.Store { return forgottenVersions{s, map[string]bool{}} }), "only the table's transitions happen"},
 			{"store: conflict with own write", store(func(s journal.Store) journal.Store { return ownConflict{s} }), "every paid purchase settles in a bounded number of sweeps"},
 			{"store: unknown is done", store(func(s journal.Store) journal.Store { return unknownIsDone{s} }), "success only after commit"},
+			{"store: putall is split", store(func(s journal.Store) journal.Store { return splitsLast{s} }), "success only for a payment"},
+			{"store: putall loses a record", store(func(s journal.Store) journal.Store { return losesOne{s} }), "success only for a payment"},
 			{"store: due is shown once", store(func(s journal.Store) journal.Store { return forgetfulDue{s, map[string]bool{}} }), "every paid purchase settles in a bounded number of sweeps"},
 			{"store: reads are stale", store(func(s journal.Store) journal.Store { return staleRead{s, map[string]journal.Record{}} }), "every paid purchase settles in a bounded number of sweeps"},
 			{"goods: delivers again", goods(func(d purchase.Deliverer) purchase.Deliverer { return deliversAgain{d} }), "granted at most once"},

@@ -141,6 +141,34 @@ func (s unknownIsDone) Put(ctx context.Context, r journal.Record) (journal.Recor
 	return stored, err
 }
 
+// splitsLast writes what belongs together one after the other, the last first: a
+// claim comes after the purchase that rests on it.
+type splitsLast struct{ journal.Store }
+
+func (s splitsLast) PutAll(ctx context.Context, records ...journal.Record) ([]journal.Record, error) {
+	stored := make([]journal.Record, len(records))
+	for i, r := range slices.Backward(records) {
+		var err error
+		if stored[i], err = s.Put(ctx, r); err != nil {
+			return stored, err
+		}
+	}
+	return stored, nil
+}
+
+// losesOne answers for several records, and writes all but the first.
+type losesOne struct{ journal.Store }
+
+func (s losesOne) PutAll(ctx context.Context, records ...journal.Record) ([]journal.Record, error) {
+	if len(records) == 0 {
+		return nil, nil
+	}
+	written, err := journal.PutAll(ctx, s.Store, records[1:]...)
+	first := records[0]
+	first.Version++
+	return append([]journal.Record{first}, written...), err
+}
+
 // forgetfulDue shows a record that is due once, and never again.
 type forgetfulDue struct {
 	journal.Store
