@@ -14,8 +14,8 @@
 //
 // The hash key is part, a number of 0 to 15 that is made of the id; the range
 // key is id. So a record is read by one key, and a list, in the order of its ids,
-// is sixteen queries. The index due has the records with a due time, by due_part
-// and due: a record without one is not in it. expires is the time, in seconds,
+// is sixteen queries. The index due has the records with a due time, by part and
+// due: a record without one is not in it. expires is the time, in seconds,
 // from which DynamoDB may remove the record by itself: switch TTL on for it, or
 // let the sweep remove what has expired.
 //

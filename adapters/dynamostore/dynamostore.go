@@ -155,14 +155,13 @@ func (cfg Config) timeout() time.Duration {
 
 // The names of the attributes.
 const (
-	attrShard    = "part"
-	attrID       = "id"
-	attrVersion  = "version"
-	attrBody     = "body"
-	attrDue      = "due"      // milliseconds since 1970
-	attrDueShard = "due_part" // there where due is
-	attrExpires  = "expires"  // seconds since 1970, for TTL
-	attrExpiry   = "expiry"   // the same in milliseconds, exactly
+	attrShard   = "part"
+	attrID      = "id"
+	attrVersion = "version"
+	attrBody    = "body"
+	attrDue     = "due"     // milliseconds since 1970
+	attrExpires = "expires" // seconds since 1970, for TTL
+	attrExpiry  = "expiry"  // the same in milliseconds, exactly
 )
 
 func number(n int64) types.AttributeValue {
@@ -188,7 +187,7 @@ func item(r journal.Record) map[string]types.AttributeValue {
 		it[attrBody] = &types.AttributeValueMemberB{Value: r.Body}
 	}
 	if !r.Due.IsZero() {
-		it[attrDue], it[attrDueShard] = number(r.Due.UnixMilli()), it[attrShard]
+		it[attrDue] = number(r.Due.UnixMilli())
 	}
 	if !r.Expires.IsZero() {
 		// Never earlier than it says.
@@ -343,7 +342,7 @@ func (s *Store) Delete(ctx context.Context, id string, version int64) error {
 func (s *Store) Due(ctx context.Context, before time.Time, limit int) ([]journal.Record, error) {
 	found, err := s.gather(ctx, "due", limit, dynamodb.QueryInput{
 		IndexName:              aws.String(DueIndex),
-		KeyConditionExpression: aws.String("due_part = :s AND due <= :before"),
+		KeyConditionExpression: aws.String("part = :s AND due <= :before"),
 	}, map[string]types.AttributeValue{":before": number(before.UnixMilli())})
 	slices.SortStableFunc(found, func(a, b journal.Record) int { return a.Due.Compare(b.Due) })
 	return found[:min(len(found), max(limit, 0))], err

@@ -36,10 +36,10 @@ func CreateTable(ctx context.Context, cfg Config) error {
 		TableName: aws.String(cfg.Table), BillingMode: types.BillingModePayPerRequest, KeySchema: keys(attrShard, attrID),
 		AttributeDefinitions: []types.AttributeDefinition{
 			attribute(attrShard, types.ScalarAttributeTypeN), attribute(attrID, types.ScalarAttributeTypeS),
-			attribute(attrDueShard, types.ScalarAttributeTypeN), attribute(attrDue, types.ScalarAttributeTypeN),
+			attribute(attrDue, types.ScalarAttributeTypeN),
 		},
 		GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{{
-			IndexName: aws.String(DueIndex), KeySchema: keys(attrDueShard, attrDue), Projection: &types.Projection{ProjectionType: types.ProjectionTypeAll},
+			IndexName: aws.String(DueIndex), KeySchema: keys(attrShard, attrDue), Projection: &types.Projection{ProjectionType: types.ProjectionTypeAll},
 		}},
 	})
 	if _, exists := errors.AsType[*types.ResourceInUseException](err); exists {
