@@ -1,6 +1,7 @@
 package sign
 
 import (
+	"math/bits"
 	"strings"
 
 	"github.com/imprest-go/imprest/core"
@@ -33,40 +34,88 @@ func (fs Fields) Get(name string) string {
 // are not empty and not called "sign", sorted bytewise by name, as k=v joined
 // by "&".
 func (fs Fields) Canonical() string {
-	var order [maxFields]uint16
-	return string(fs.appendCanonical(nil, fs.order(&order)))
+	var space [usualFields]place
+	return string(fs.appendCanonical(nil, fs.order(&space)))
 }
 
 const (
 	// maxFields bounds the work that one message can ask for. The longest
 	// documented one has 13.
 	maxFields = 128
+	// usualFields is how many a message has at most, but for rare ones.
+	usualFields = 16
 	// maxName is the greatest length of a field name.
 	maxName = 64
 	// maxNumber is the greatest length of a JSON number.
 	maxNumber = 64
 )
 
-// order returns the indexes of fs by name. An insertion sort: messages are
-// short, and those that Parse made are sorted already.
-func (fs Fields) order(space *[maxFields]uint16) []uint16 {
+// place is where a field stands: fs[at]. prefix holds the first eight bytes of
+// its name, the first of them highest, so that nearly all names are compared as
+// numbers.
+type place struct {
+	prefix uint64
+	at     int
+}
+
+// order returns the places of fs by name, in space if there is room. An insertion
+// sort: messages are short, and what Parse made is sorted already.
+func (fs Fields) order(space *[usualFields]place) []place {
 	order := space[:0]
 	for i := range fs {
-		at := len(order)
-		order = append(order, uint16(i))
-		for at > 0 && fs[order[at-1]].Name > fs[i].Name {
-			order[at] = order[at-1]
-			at--
+		p := place{prefix: prefix(fs[i].Name), at: i}
+		k := len(order)
+		order = append(order, p)
+		for k > 0 && fs.before(p, order[k-1]) {
+			order[k] = order[k-1]
+			k--
 		}
-		order[at] = uint16(i)
+		order[k] = p
 	}
 	return order
 }
 
-func (fs Fields) appendCanonical(dst []byte, order []uint16) []byte {
+func (fs Fields) before(p, q place) bool {
+	if p.prefix != q.prefix {
+		return p.prefix < q.prefix
+	}
+	return fs[p.at].Name < fs[q.at].Name
+}
+
+// prefix returns the first eight bytes of name, zeros behind a shorter one.
+// Where two differ they are in the order of the names.
+func prefix(name string) uint64 { return bits.ReverseBytes64(word(name)) }
+
+// unique reports whether each name stands once in fs.
+func (fs Fields) unique(order []place) bool {
+	for i := 1; i < len(order); i++ {
+		if order[i].prefix == order[i-1].prefix && fs[order[i].at].Name == fs[order[i-1].at].Name {
+			return false
+		}
+	}
+	return true
+}
+
+// sorted returns a copy of fs by name, for messages read: each name must be
+// there once.
+func (fs Fields) sorted() (Fields, error) {
+	var space [usualFields]place
+	order := fs.order(&space)
+	if !fs.unique(order) {
+		return nil, errTwice
+	}
+	sorted := make(Fields, len(fs))
+	for i, p := range order {
+		sorted[i] = fs[p.at]
+	}
+	return sorted, nil
+}
+
+// appendCanonical appends the text that is signed, without the key.
+func (fs Fields) appendCanonical(dst []byte, order []place) []byte {
 	start := len(dst)
-	for _, i := range order {
-		f := &fs[i]
+	for _, p := range order {
+		f := &fs[p.at]
 		if f.Value == "" || f.Name == "sign" {
 			continue
 		}
@@ -80,24 +129,6 @@ func (fs Fields) appendCanonical(dst []byte, order []uint16) []byte {
 	return dst
 }
 
-// sort puts fs into the order of names and reports whether each is there once.
-func (fs Fields) sort() (unique bool) {
-	unique = true
-	for i := 1; i < len(fs); i++ {
-		f := fs[i]
-		at := i
-		for at > 0 && fs[at-1].Name > f.Name {
-			fs[at] = fs[at-1]
-			at--
-		}
-		fs[at] = f
-		if at > 0 && fs[at-1].Name == f.Name {
-			unique = false
-		}
-	}
-	return unique
-}
-
 // check reports why fs must not be signed, or nil: the same rules that Parse
 // holds a received message to.
 func (fs Fields) check() error {
@@ -106,13 +137,10 @@ func (fs Fields) check() error {
 	}
 	for i := range fs {
 		if !nameOK(fs[i].Name) {
-			return malformed("a field name is not 1 to 64 of A-Z, a-z, 0-9 and _")
+			return errName
 		}
 		if err := checkText(fs[i].Value); err != nil {
 			return err
-		}
-		if Ambiguous(fs[i].Value) {
-			return errAmbiguous
 		}
 	}
 	return nil
@@ -129,34 +157,20 @@ func Ambiguous(value string) bool {
 			return false
 		}
 		value = value[i+1:]
-		n := 0
-		for n < len(value) && nameByte[value[n]] {
-			n++
-		}
-		if n >= 1 && n <= maxName && n < len(value) && value[n] == '=' {
+		if opensField(value) {
 			return true
 		}
 	}
 }
 
-// nameByte marks the bytes of a field name.
-var nameByte = func() (table [256]bool) {
-	for _, c := range "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_" {
-		table[c] = true
-	}
-	return table
-}()
+// opensField reports whether s, which stands behind an "&", begins with "name=".
+func opensField(s string) bool {
+	n := nameEnd(s, 0)
+	return n >= 1 && n <= maxName && n < len(s) && s[n] == '='
+}
 
 func nameOK(name string) bool {
-	if name == "" || len(name) > maxName {
-		return false
-	}
-	for i := 0; i < len(name); i++ {
-		if !nameByte[name[i]] {
-			return false
-		}
-	}
-	return true
+	return name != "" && len(name) <= maxName && nameEnd(name, 0) == len(name)
 }
 
 func malformed(reason string) error {
@@ -168,6 +182,8 @@ type reasonError string
 func (e reasonError) Error() string { return string(e) }
 
 var (
+	errName      = malformed("a field name is not 1 to 64 of A-Z, a-z, 0-9 and _")
+	errTwice     = malformed("a field name stands twice")
 	errAmbiguous = malformed(`a value holds "&name=": it could be read as another message with the same signature`)
 	errControl   = malformed("a control character or U+FEFF in a name or value")
 	errUTF8      = malformed("not valid UTF-8")

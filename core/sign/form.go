@@ -10,7 +10,7 @@ func parseForm(body []byte) (Fields, error) {
 	if s == "" {
 		return nil, malformed("the body is empty")
 	}
-	fields := make(Fields, 0, 16)
+	fields := make(Fields, 0, usualFields)
 	for more := true; more; {
 		var pair string
 		pair, s, more = strings.Cut(s, "&")
@@ -23,24 +23,18 @@ func parseForm(body []byte) (Fields, error) {
 			return nil, err
 		}
 		if !nameOK(name) {
-			return nil, malformed("a field name is not 1 to 64 of A-Z, a-z, 0-9 and _")
+			return nil, errName
 		}
 		value, err := formText(rawValue)
 		if err != nil {
 			return nil, err
-		}
-		if Ambiguous(value) {
-			return nil, errAmbiguous
 		}
 		if len(fields) == maxFields {
 			return nil, malformed("more fields than any message has")
 		}
 		fields = append(fields, Field{Name: name, Value: value})
 	}
-	if !fields.sort() {
-		return nil, malformed("a field name stands twice")
-	}
-	return fields, nil
+	return fields.sorted()
 }
 
 // formText decodes percent escapes, and "+" as a space.
@@ -57,15 +51,10 @@ func formText(s string) (string, error) {
 		case '+':
 			text = append(text, ' ')
 		case '%':
-			if i+2 >= len(s) {
+			if i+2 >= len(s) || hexDigit[s[i+1]]|hexDigit[s[i+2]] == notHex {
 				return "", malformed("an escape in the form is not complete")
 			}
-			high, ok1 := hexDigit(s[i+1])
-			low, ok2 := hexDigit(s[i+2])
-			if !ok1 || !ok2 {
-				return "", malformed("an escape in the form is not complete")
-			}
-			text = append(text, high<<4|low)
+			text = append(text, hexDigit[s[i+1]]<<4|hexDigit[s[i+2]])
 			i += 2
 		default:
 			text = append(text, s[i])

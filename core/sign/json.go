@@ -1,6 +1,7 @@
 package sign
 
 import (
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -13,100 +14,100 @@ import (
 // platform read two messages in one.
 func parseJSON(body []byte) (Fields, error) {
 	r := jsonReader{s: string(body)}
-	r.space()
-	if !r.take('{') {
+	if r.next() != '{' {
 		return nil, malformed("the body is not a JSON object")
 	}
-	fields := make(Fields, 0, 16)
-	r.space()
-	if !r.take('}') {
-		for {
-			r.space()
-			name, err := r.text()
-			if err != nil {
-				return nil, err
-			}
-			if !nameOK(name) {
-				return nil, malformed("a field name is not 1 to 64 of A-Z, a-z, 0-9 and _")
-			}
-			r.space()
-			if !r.take(':') {
-				return nil, malformed("a colon is missing in the JSON object")
-			}
-			r.space()
-			value, err := r.value()
-			if err != nil {
-				return nil, err
-			}
-			if len(fields) == maxFields {
-				return nil, malformed("more fields than any message has")
-			}
-			fields = append(fields, Field{Name: name, Value: value})
-			r.space()
-			if r.take(',') {
-				continue
-			}
-			if r.take('}') {
-				break
-			}
-			return nil, malformed("the JSON object is not complete")
-		}
+	r.i++
+	var space [usualFields]Field
+	fields, err := r.members(space[:0])
+	if err != nil {
+		return nil, err
 	}
-	r.space()
-	if r.i != len(r.s) {
+	if r.next(); r.i != len(r.s) {
 		return nil, malformed("there is something after the JSON object")
 	}
-	if !fields.sort() {
-		return nil, malformed("a field name stands twice")
-	}
-	return fields, nil
+	return fields.sorted()
 }
 
+// jsonReader reads s from i on.
 type jsonReader struct {
 	s string
 	i int
 }
 
-func (r *jsonReader) space() {
+// next passes over white space and returns the byte behind it, without taking
+// it: 0 at the end, which is as wrong as a byte 0 would be.
+func (r *jsonReader) next() byte {
 	for r.i < len(r.s) {
-		switch r.s[r.i] {
-		case ' ', '\t', '\n', '\r':
+		c := r.s[r.i]
+		if c > ' ' || (c != ' ' && c != '\n' && c != '\r' && c != '\t') {
+			return c
+		}
+		r.i++
+	}
+	return 0
+}
+
+// members reads the fields up to the closing brace, and appends them to fields.
+func (r *jsonReader) members(fields Fields) (Fields, error) {
+	if r.next() == '}' {
+		r.i++
+		return fields, nil
+	}
+	for {
+		name, err := r.name()
+		if err != nil {
+			return nil, err
+		}
+		if r.next() != ':' {
+			return nil, malformed("a colon is missing in the JSON object")
+		}
+		r.i++
+		value, err := r.value()
+		if err != nil {
+			return nil, err
+		}
+		if len(fields) == maxFields {
+			return nil, malformed("more fields than any message has")
+		}
+		fields = append(fields, Field{Name: name, Value: value})
+		switch r.next() {
+		case ',':
 			r.i++
+		case '}':
+			r.i++
+			return fields, nil
 		default:
-			return
+			return nil, malformed("the JSON object is not complete")
 		}
 	}
 }
 
-func (r *jsonReader) take(c byte) bool {
-	if r.i < len(r.s) && r.s[r.i] == c {
-		r.i++
-		return true
+// name reads the name of a field. Nearly all have no escapes, and
+// are done with the first look.
+func (r *jsonReader) name() (string, error) {
+	if r.next() != '"' {
+		return "", malformed("a name in the JSON object is not a string")
 	}
-	return false
-}
-
-func (r *jsonReader) takeWord(word string) bool {
-	if len(r.s)-r.i >= len(word) && r.s[r.i:r.i+len(word)] == word {
-		r.i += len(word)
-		return true
+	start := r.i + 1
+	i := nameEnd(r.s, start)
+	if i < len(r.s) && r.s[i] == '"' && i > start && i-start <= maxName {
+		r.i = i + 1
+		return r.s[start:i], nil
 	}
-	return false
+	name, err := r.text()
+	if err == nil && !nameOK(name) {
+		err = errName
+	}
+	return name, err
 }
 
 // value reads a scalar. What follows it (a comma, a brace) is the caller's to
 // check, so "truex" is refused there.
 func (r *jsonReader) value() (string, error) {
-	if r.i == len(r.s) {
-		return "", malformed("the JSON object is not complete")
-	}
-	switch r.s[r.i] {
+	switch r.next() {
 	case '"':
-		value, err := r.text()
-		if err == nil && Ambiguous(value) {
-			err = errAmbiguous
-		}
-		return value, err
+		return r.text()
 	case '{', '[':
 		return "", malformed("a value is an object or an array: the signature has no rule for it")
 	case 't':
@@ -125,6 +126,22 @@ func (r *jsonReader) value() (string, error) {
 		return r.number()
 	}
 	return "", malformed("a value is no JSON")
+}
+
+func (r *jsonReader) take(c byte) bool {
+	if r.i < len(r.s) && r.s[r.i] == c {
+		r.i++
+		return true
+	}
+	return false
+}
+
+func (r *jsonReader) takeWord(word string) bool {
+	if strings.HasPrefix(r.s[r.i:], word) {
+		r.i += len(word)
+		return true
+	}
+	return false
 }
 
 // number returns the literal as it stands: 100 and 1e2 are different texts.
@@ -157,46 +174,39 @@ func (r *jsonReader) digits() (n int) {
 	return n
 }
 
-// text reads a string. One without escapes is a piece of the body and costs
-// no memory.
+// text reads a string, whose opening quote is next. One without escapes is a
+// piece of the body and costs no memory.
 func (r *jsonReader) text() (string, error) {
-	if !r.take('"') {
-		return "", malformed("a name in the JSON object is not a string")
-	}
-	s, start := r.s, r.i
+	s, start := r.s, r.i+1
 	wide := false
-	for i := start; i < len(s); i++ {
-		c := s[i]
-		if plainByte[c] {
-			continue
+	for i := start; ; i++ {
+		i = plainEnd(s, i)
+		if i == len(s) {
+			return "", malformed("a string in the JSON object does not end")
 		}
-		switch {
+		switch c := s[i]; {
 		case c == '"':
 			r.i = i + 1
 			if wide {
-				if err := checkWideText(s[start:i]); err != nil {
-					return "", err
-				}
+				return s[start:i], checkWideText(s[start:i])
 			}
 			return s[start:i], nil
 		case c == '\\':
 			return r.escapedText(start, i)
+		case c == '&':
+			if opensField(s[i+1:]) {
+				return "", errAmbiguous
+			}
 		case c >= utf8.RuneSelf:
 			wide = true
+			for i+1 < len(s) && s[i+1] >= utf8.RuneSelf {
+				i++
+			}
 		default:
 			return "", errControl
 		}
 	}
-	return "", malformed("a string in the JSON object does not end")
 }
-
-// plainByte marks the bytes of a string that need no second look.
-var plainByte = func() (table [256]bool) {
-	for c := ' '; c < 0x7f; c++ {
-		table[c] = c != '"' && c != '\\'
-	}
-	return table
-}()
 
 // escapedText reads on from the first backslash, at s[i].
 func (r *jsonReader) escapedText(start, i int) (string, error) {
@@ -262,24 +272,10 @@ func hex4(s string) (rune, bool) {
 		return 0, false
 	}
 	var r rune
+	var all byte
 	for i := range 4 {
-		d, ok := hexDigit(s[i])
-		if !ok {
-			return 0, false
-		}
-		r = r<<4 | rune(d)
+		d := hexDigit[s[i]]
+		r, all = r<<4|rune(d), all|d
 	}
-	return r, true
-}
-
-func hexDigit(c byte) (byte, bool) {
-	switch {
-	case '0' <= c && c <= '9':
-		return c - '0', true
-	case 'a' <= c && c <= 'f':
-		return c - 'a' + 10, true
-	case 'A' <= c && c <= 'F':
-		return c - 'A' + 10, true
-	}
-	return 0, false
+	return r, all != notHex
 }

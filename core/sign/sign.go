@@ -3,7 +3,6 @@ package sign
 import (
 	"crypto/md5"
 	"crypto/subtle"
-	"encoding/hex"
 	"errors"
 	"mime"
 	"strings"
@@ -102,10 +101,10 @@ func (fs Fields) Verify(keys ...core.Secret) error {
 		return ErrNoKey
 	}
 	var (
-		orderSpace [maxFields]uint16
-		space      [1024]byte
+		places    [usualFields]place
+		textSpace [usualText]byte
 	)
-	text := append(fs.appendCanonical(space[:0], fs.order(&orderSpace)), "&key="...)
+	text := append(fs.appendCanonical(textSpace[:0], fs.order(&places)), "&key="...)
 	holds := 0
 	for _, key := range keys {
 		if key.IsZero() {
@@ -120,6 +119,9 @@ func (fs Fields) Verify(keys ...core.Secret) error {
 	return nil
 }
 
+// usualText is how many bytes of text are signed at most, but for rare messages.
+const usualText = 512
+
 func decodeSign(dst *[md5.Size]byte, sign string) error {
 	if sign == "" {
 		return malformed("the field sign is missing or empty")
@@ -127,13 +129,13 @@ func decodeSign(dst *[md5.Size]byte, sign string) error {
 	if len(sign) != 2*md5.Size {
 		return malformed("the field sign is not 32 hexadecimal digits")
 	}
+	var all byte
 	for i := range dst {
-		high, ok1 := hexDigit(sign[2*i])
-		low, ok2 := hexDigit(sign[2*i+1])
-		if !ok1 || !ok2 {
-			return malformed("the field sign is not 32 hexadecimal digits")
-		}
-		dst[i] = high<<4 | low
+		high, low := hexDigit[sign[2*i]], hexDigit[sign[2*i+1]]
+		dst[i], all = high<<4|low, all|high|low
+	}
+	if all == notHex {
+		return malformed("the field sign is not 32 hexadecimal digits")
 	}
 	return nil
 }
@@ -158,16 +160,14 @@ func data(fields Fields, key core.Secret, base string) (string, error) {
 		return "", err
 	}
 	var (
-		orderSpace [maxFields]uint16
-		space      [1024]byte
+		places    [usualFields]place
+		textSpace [usualText]byte
 	)
-	order := fields.order(&orderSpace)
-	for i := 1; i < len(order); i++ {
-		if fields[order[i]].Name == fields[order[i-1]].Name {
-			return "", malformed("a field name stands twice")
-		}
+	order := fields.order(&places)
+	if !fields.unique(order) {
+		return "", errTwice
 	}
-	text := append(fields.appendCanonical(space[:0], order), "&key="...)
+	text := append(fields.appendCanonical(textSpace[:0], order), "&key="...)
 	text = append(text, key.Reveal()...)
 	if base != "" {
 		text = append(append(text, "&basesign="...), base...)
@@ -208,12 +208,10 @@ func Joint(fields Fields, key core.Secret, base string) (string, error) {
 }
 
 func upperHex(sum [md5.Size]byte) string {
+	const digits = "0123456789ABCDEF"
 	var text [2 * md5.Size]byte
-	hex.Encode(text[:], sum[:])
-	for i, c := range text {
-		if c >= 'a' {
-			text[i] = c - ('a' - 'A')
-		}
+	for i, b := range sum {
+		text[2*i], text[2*i+1] = digits[b>>4], digits[b&0xf]
 	}
 	return string(text[:])
 }
