@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-var kept [][]byte
+var made [][]byte
 
 func TestMeasureCountsAndTakesTurns(t *testing.T) {
 	var order []string
@@ -15,9 +15,9 @@ func TestMeasureCountsAndTakesTurns(t *testing.T) {
 			if len(order) == 0 || order[len(order)-1] != name {
 				order = append(order, name)
 			}
-			kept = kept[:0]
+			made = made[:0]
 			for range allocs {
-				kept = append(kept, make([]byte, 64))
+				made = append(made, make([]byte, 64))
 			}
 			return nil
 		}}

@@ -30,6 +30,8 @@ var benches = []struct {
 	run  func(ctx context.Context, progress io.Writer) (table, error)
 }{
 	{"start", start},
+	{"verify", verify},
+	{"sign", signing},
 	{"stores", stores},
 	{"growth", growth},
 	{"cost", cost},

@@ -130,7 +130,15 @@ func machine(now time.Time) string {
 }
 
 // measured are the modules whose versions belong to the figures.
-var measured = []string{"github.com/aws/aws-lambda-go"}
+var measured = []string{
+	"github.com/aws/aws-lambda-go",
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb",
+	"github.com/go-playground/validator/v10",
+	"github.com/jackc/pgx/v5",
+	"github.com/standard-webhooks/standard-webhooks/libraries",
+	"github.com/stripe/stripe-go/v83",
+	"modernc.org/sqlite",
+}
 
 // median returns the middle of all, and sorts it.
 func median[T int64 | float64 | time.Duration](all []T) T {
