@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-var made [][]byte
+var kept [][]byte
 
 func TestMeasureCountsAndTakesTurns(t *testing.T) {
 	var order []string
@@ -15,9 +15,9 @@ func TestMeasureCountsAndTakesTurns(t *testing.T) {
 			if len(order) == 0 || order[len(order)-1] != name {
 				order = append(order, name)
 			}
-			made = made[:0]
+			kept = kept[:0]
 			for range allocs {
-				made = append(made, make([]byte, 64))
+				kept = append(kept, make([]byte, 64))
 			}
 			return nil
 		}}

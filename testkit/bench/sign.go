@@ -48,7 +48,7 @@ func signing(context.Context, io.Writer) (table, error) {
 		{"imprest sign.Data, in the page's order", func() error { return is(sign.Data(placed, appKey)) }},
 		{"imprest sign.Data, sorted already", func() error { return is(sign.Data(sorted, appKey)) }},
 		{"stand-in: a map, sort, join, MD5", func() error { return is(standInSign(byName, appKey.Reveal()), nil) }},
-		{"floor: HMAC-SHA256 of the bytes, ready", func() error { return keep(hmacSHA256(body)) }},
+		{"floor: HMAC-SHA256 of the bytes, ready", func() error { return made(hmacSHA256(body)) }},
 		{"standard-webhooks Sign", webhooks.sign},
 	})
 	if err != nil {

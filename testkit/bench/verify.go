@@ -84,11 +84,11 @@ func verify(context.Context, io.Writer) (table, error) {
 	}
 	canonical := []byte(notice.Canonical() + "&key=" + appKey.Reveal())
 	found, err := measure(signRounds, []contender{
-		{"floor: MD5 of the canonical bytes, ready", func() error { return keep(md5.Sum(canonical)) }},
+		{"floor: MD5 of the canonical bytes, ready", func() error { return made(md5.Sum(canonical)) }},
 		{"imprest sign.Verify", ours(appKey)},
 		{"imprest sign.Verify, the last of 3 keys", ours(core.NewSecret("the-next-key-of-the-app"), core.NewSecret("some-other-key-of-the-app"), appKey)},
 		{"stand-in: encoding/json into a map, sort, join, MD5", func() error { return standInVerify(body, appKey.Reveal()) }},
-		{"floor: HMAC-SHA256 of the bytes, ready", func() error { return keep(hmacSHA256(body)) }},
+		{"floor: HMAC-SHA256 of the bytes, ready", func() error { return made(hmacSHA256(body)) }},
 		{"stripe-go webhook.ConstructEvent", event.construct},
 		{"stripe-go webhook.ValidatePayload, nothing parsed", event.validate},
 		{"standard-webhooks Verify, nothing parsed", webhooks.verify},
@@ -130,11 +130,11 @@ func (t *table) besideFloors(found []figures, second int) {
 
 var errAnswer = errors.New("a contender gave a wrong answer")
 
-// kept holds what the floors make, so that they are made.
-var kept byte
-
-func keep[T [md5.Size]byte | [sha256.Size]byte](sum T) error {
-	kept ^= sum[0]
+// made looks at what a floor made, so that it is made.
+func made[T [md5.Size]byte | [sha256.Size]byte](sum T) error {
+	if sum == *new(T) {
+		return errAnswer
+	}
 	return nil
 }
 
