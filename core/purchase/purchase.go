@@ -1,7 +1,6 @@
 package purchase
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -186,23 +185,4 @@ func (p *Purchase) mayLeaveAttention(to State) bool {
 // noted reports whether the history holds that note.
 func (p *Purchase) noted(note string) bool {
 	return slices.ContainsFunc(p.History, func(e Event) bool { return e.Note == note })
-}
-
-// encode writes p without HTML escapes, which could make six bytes of one.
-func encode(p Purchase) ([]byte, error) {
-	var body bytes.Buffer
-	encoder := json.NewEncoder(&body)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(p); err != nil {
-		return nil, &core.Error{Op: "purchase", Code: core.CodeInternal, Err: err}
-	}
-	return bytes.TrimSuffix(body.Bytes(), []byte("\n")), nil
-}
-
-func decode(body []byte) (Purchase, error) {
-	var p Purchase
-	if err := json.Unmarshal(body, &p); err != nil {
-		return Purchase{}, &core.Error{Op: "purchase", Code: core.CodeInternal, Err: fmt.Errorf("the record is not a purchase: %w", err)}
-	}
-	return p, nil
 }

@@ -33,6 +33,7 @@ var benches = []struct {
 	{"verify", verify},
 	{"sign", signing},
 	{"stores", stores},
+	{"http", callbacks},
 	{"growth", growth},
 	{"cost", cost},
 	{"simulate", exploration},
