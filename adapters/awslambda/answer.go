@@ -231,12 +231,8 @@ func appendText[T string | []byte](to []byte, text T) []byte {
 func appendEscaped[T string | []byte](to []byte, text T) []byte {
 	const hex = "0123456789abcdef"
 	from := 0 // what is not appended yet
-	for i := 0; i < len(text); {
+	for i := plainASCII(text, 0); i < len(text); i = plainASCII(text, i) {
 		c := text[i]
-		if c >= ' ' && c != '"' && c != '\\' && c < utf8.RuneSelf {
-			i++
-			continue
-		}
 		long, escape := 1, ""
 		switch {
 		case c == '"' || c == '\\':
@@ -269,4 +265,21 @@ func appendEscaped[T string | []byte](to []byte, text T) []byte {
 		from = i
 	}
 	return append(to, text[from:]...)
+}
+
+// plainASCII returns where the first byte is that cannot stand in a JSON text as it
+// is, or is not ASCII, from i on; the length of text if there is none.
+func plainASCII[T string | []byte](text T, i int) int {
+	for ; i+8 <= len(text); i += 8 {
+		w := word(text[i : i+8])
+		if found := equal(w, '"') | equal(w, '\\') | below(w, ' ') | w&highs; found != 0 {
+			return i + first(found)
+		}
+	}
+	for ; i < len(text); i++ {
+		if c := text[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
+			return i
+		}
+	}
+	return i
 }

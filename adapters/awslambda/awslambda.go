@@ -93,8 +93,7 @@ func Start(h *Handler) { lambda.Start(h) }
 // not known, or that this function has no use for. It holds nothing of the
 // event's content.
 func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
-	var space [24]line
-	e := event{headers: lines{all: space[:0]}}
+	var e event
 	if err := e.read(payload); err != nil {
 		return nil, err
 	}

@@ -21,8 +21,9 @@ const (
 	schedule    kind = "a schedule"
 )
 
-// event is as much of an event as is needed, of whatever kind. Its texts are parts
-// of a copy of the payload.
+// event is as much of an event as is needed, of whatever kind. Its strings are its
+// own; what is bytes is part of the payload, which is Lambda's again when the
+// invocation is over.
 type event struct {
 	kind kind
 
@@ -37,6 +38,7 @@ type event struct {
 	}
 	headers, multiHeaders lines
 	query, multiQuery     lines
+	pool                  pool
 	cookies               []string
 	body                  quoted
 	encoded               bool // in base64
@@ -48,8 +50,8 @@ type event struct {
 	// methodARN and routeARN are what an authorizer is asked about.
 	methodARN, routeARN string
 
-	// arena is the copy of the payload, and has room for what is made of it.
-	arena strings.Builder
+	// arena is where its strings are.
+	arena arena
 }
 
 // record is one of a batch.
@@ -75,39 +77,23 @@ func (e *event) sourceIP() string {
 	return e.context.identitySourceIP
 }
 
-// room is what the arena has beyond the payload: for the names of a request's
-// headers in their one spelling, and for its client's address.
-const room = 512
-
-// keep returns made as a string: in the arena, if there is room.
-func (e *event) keep(made []byte) string {
-	from := e.arena.Len()
-	if e.arena.Cap()-from < len(made) {
-		return string(made)
-	}
-	e.arena.Write(made)
-	return e.arena.String()[from:]
-}
-
-// scan reads the members of an event, which means something only if the scanner that
-// it returns has no fault.
-func (e *event) scan(payload []byte) scanner {
-	e.arena.Grow(len(payload) + room)
-	e.arena.Write(payload)
-	s := scanner{text: e.arena.String()}
-	if !utf8.ValidString(s.text) {
+// scan reads the members of an event, which means something only if there is no
+// fault.
+func (e *event) scan(payload []byte) fault {
+	s := scanner{text: payload}
+	if !utf8.Valid(payload) {
 		s.fail(noText)
 	}
 	e.readMembers(&s)
 	if !s.end() {
 		s.fail(malformed)
 	}
-	return s
+	return s.fault
 }
 
 // read reads an event, and finds out what it is by what only its kind has.
 func (e *event) read(payload []byte) error {
-	switch s := e.scan(payload); s.fault {
+	switch e.scan(payload) {
 	case noText:
 		return errors.New("awslambda: the event holds what is no Unicode text, and could not be handed on as it was sent")
 	case malformed:

@@ -1,6 +1,9 @@
 package awslambda
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+)
 
 // The members that are read, of an event and of what is in it. What is not named
 // here is passed over.
@@ -19,7 +22,7 @@ var (
 // line is one value of a member of an object of lines: of headers, or of
 // parameters.
 type line struct {
-	name  string
+	name  []byte // of the payload, and only as long as that is there
 	value string
 	// key is what lines are sorted by, besides name.
 	key string
@@ -28,10 +31,41 @@ type line struct {
 	nth int
 }
 
-// lines are the lines of such an object. There is one if it is there and not null.
+// lines are where the lines of such an object are among those of the event. There
+// is one if it is there and not null.
 type lines struct {
-	all   []line
-	there bool
+	from, to int
+	there    bool
+}
+
+func (l lines) empty() bool { return l.from == l.to }
+
+// pool holds the lines of all objects of an event, the first of them without asking
+// for memory.
+type pool struct {
+	few  [32]line
+	used int
+	all  []line // in the place of few, once there are more
+}
+
+func (p *pool) add(l line) {
+	if p.all == nil && p.used < len(p.few) {
+		p.few[p.used] = l
+		p.used++
+		return
+	}
+	if p.all == nil {
+		p.all = append(make([]line, 0, 4*len(p.few)), p.few[:]...)
+	}
+	p.all = append(p.all, l)
+	p.used++
+}
+
+func (p *pool) of(l lines) []line {
+	if p.all != nil {
+		return p.all[l.from:l.to]
+	}
+	return p.few[l.from:l.to]
 }
 
 // before orders lines; those of one member stay as they came.
@@ -39,14 +73,14 @@ func before(a, b line) int {
 	if c := strings.Compare(a.key, b.key); c != 0 {
 		return c
 	}
-	return strings.Compare(a.name, b.name)
+	return bytes.Compare(a.name, b.name)
 }
 
 // twice reports whether a name is there twice, in lines that are in order.
 // encoding/json would take the last, and who signed the other would not know.
 func twice(sorted []line) bool {
 	for i := 1; i < len(sorted); i++ {
-		if sorted[i].nth <= 0 && sorted[i].name == sorted[i-1].name {
+		if sorted[i].nth <= 0 && bytes.Equal(sorted[i].name, sorted[i-1].name) {
 			return true
 		}
 	}
@@ -59,29 +93,29 @@ func (e *event) readMembers(s *scanner) {
 	for more := s.orNull('{'); more; more = s.more('}') {
 		switch s.member(eventMembers, &seen) {
 		case "version":
-			e.version = s.string()
+			e.version = s.string(&e.arena)
 		case "httpMethod":
-			e.method = s.string()
+			e.method = s.string(&e.arena)
 		case "path":
-			e.path = s.string()
+			e.path = s.string(&e.arena)
 		case "rawPath":
-			e.rawPath = s.string()
+			e.rawPath = s.string(&e.arena)
 		case "rawQueryString":
-			e.rawQuery = s.string()
+			e.rawQuery = s.string(&e.arena)
 		case "requestContext":
 			e.readContext(s)
 		case "headers":
-			e.headers.read(s, false)
+			e.headers = e.readLines(s, false)
 		case "multiValueHeaders":
-			e.multiHeaders.read(s, true)
+			e.multiHeaders = e.readLines(s, true)
 		case "cookies":
 			for more := s.orNull('['); more; more = s.more(']') {
-				e.cookies = append(e.cookies, s.string())
+				e.cookies = append(e.cookies, s.string(&e.arena))
 			}
 		case "queryStringParameters":
-			e.query.read(s, false)
+			e.query = e.readLines(s, false)
 		case "multiValueQueryStringParameters":
-			e.multiQuery.read(s, true)
+			e.multiQuery = e.readLines(s, true)
 		case "body":
 			if !s.null() {
 				e.body = s.quoted()
@@ -90,16 +124,16 @@ func (e *event) readMembers(s *scanner) {
 			e.encoded = s.flag()
 		case "Records":
 			for more := s.orNull('['); more; more = s.more(']') {
-				e.records = append(e.records, readRecord(s))
+				e.records = append(e.records, e.readRecord(s))
 			}
 		case "source":
-			e.source = s.string()
+			e.source = s.string(&e.arena)
 		case "detail-type":
-			e.detailType = s.string()
+			e.detailType = s.string(&e.arena)
 		case "methodArn":
-			e.methodARN = s.string()
+			e.methodARN = s.string(&e.arena)
 		case "routeArn":
-			e.routeARN = s.string()
+			e.routeARN = s.string(&e.arena)
 		default:
 			s.skip()
 		}
@@ -111,11 +145,11 @@ func (e *event) readContext(s *scanner) {
 	for more := s.orNull('{'); more; more = s.more('}') {
 		switch s.member(contextMembers, &seen) {
 		case "stage":
-			e.context.stage = s.string()
+			e.context.stage = s.string(&e.arena)
 		case "domainName":
-			e.context.domain = s.string()
+			e.context.domain = s.string(&e.arena)
 		case "connectionId":
-			e.context.connection = s.string()
+			e.context.connection = s.string(&e.arena)
 		case "elb":
 			e.context.elb = s.next() != 'n'
 			s.skip()
@@ -126,7 +160,7 @@ func (e *event) readContext(s *scanner) {
 					s.skip()
 					continue
 				}
-				e.context.identitySourceIP = s.string()
+				e.context.identitySourceIP = s.string(&e.arena)
 			}
 		case "http":
 			e.readHTTP(s)
@@ -142,25 +176,25 @@ func (e *event) readHTTP(s *scanner) {
 	for more := s.orNull('{'); more; more = s.more('}') {
 		switch s.member(httpMembers, &seen) {
 		case "method":
-			e.context.httpMethod = s.string()
+			e.context.httpMethod = s.string(&e.arena)
 		case "sourceIp":
-			e.context.httpSourceIP = s.string()
+			e.context.httpSourceIP = s.string(&e.arena)
 		default:
 			s.skip()
 		}
 	}
 }
 
-func readRecord(s *scanner) (r record) {
+func (e *event) readRecord(s *scanner) (r record) {
 	var seen uint32
 	for more := s.orNull('{'); more; more = s.more('}') {
 		switch s.member(recordMembers, &seen) {
 		case "eventSource":
-			r.source = s.string()
+			r.source = s.string(&e.arena)
 		case "eventSourceARN":
-			r.sourceARN = s.string()
+			r.sourceARN = s.string(&e.arena)
 		case "messageId":
-			r.messageID = s.string()
+			r.messageID = s.string(&e.arena)
 		case "body":
 			if !s.null() {
 				r.body = s.quoted()
@@ -172,23 +206,25 @@ func readRecord(s *scanner) (r record) {
 	return r
 }
 
-// read reads an object of lines: each member is a text or, with several, a list of
-// texts.
-func (l *lines) read(s *scanner, several bool) {
-	l.there = s.next() != 'n'
+// readLines reads an object of lines: each member is a text or, with several, a list
+// of texts.
+func (e *event) readLines(s *scanner, several bool) (l lines) {
+	l.there, l.from = s.next() != 'n', e.pool.used
 	for more := s.orNull('{'); more; more = s.more('}') {
-		name := s.name().String()
+		name := s.name().unescaped()
 		if !several {
-			l.all = append(l.all, line{name: name, value: s.string()})
+			e.pool.add(line{name: name, value: s.string(&e.arena)})
 			continue
 		}
 		n := 0
 		for more := s.orNull('['); more; more = s.more(']') {
-			l.all = append(l.all, line{name: name, value: s.string(), nth: n})
+			e.pool.add(line{name: name, value: s.string(&e.arena), nth: n})
 			n++
 		}
 		if n == 0 {
-			l.all = append(l.all, line{name: name, nth: -1})
+			e.pool.add(line{name: name, nth: -1})
 		}
 	}
+	l.to = e.pool.used
+	return l
 }

@@ -22,7 +22,8 @@ func (h *Handler) messages(i *invocation, e *event) ([]byte, error) {
 		inOrder := strings.HasSuffix(record.sourceARN, ".fifo")
 		err := ctx.Err()
 		if err == nil && (!inOrder || len(failures) == 0) {
-			err = h.guard(i, "a message", func(ctx context.Context) error { return h.cfg.Message(ctx, record.body.bytes()) })
+			body := record.body.bytes() // here: who is late finds the payload gone
+			err = h.guard(i, "a message", func(ctx context.Context) error { return h.cfg.Message(ctx, body) })
 			if err != nil {
 				h.cfg.Logger.WarnContext(ctx, "a message failed, and comes again", "message_id", record.messageID, "reason", err.Error())
 			}

@@ -37,7 +37,7 @@ func (h *Handler) request(r *core.Request, e *event) (status int) {
 	}
 	var space [64]byte
 	if ip, err := netip.ParseAddr(remote); err == nil {
-		r.RemoteAddr = e.keep(netip.AddrPortFrom(ip, 0).AppendTo(space[:0]))
+		r.RemoteAddr = e.arena.keep(netip.AddrPortFrom(ip, 0).AppendTo(space[:0]))
 	} else if peer, err := netip.ParseAddrPort(remote); err == nil { // a load balancer can be told to add the port
 		r.RemoteAddr = peer.String()
 	}
@@ -49,14 +49,16 @@ func (h *Handler) request(r *core.Request, e *event) (status int) {
 // with.
 func (h *Handler) body(e *event) (body []byte, status int) {
 	if e.encoded {
-		text := e.body.String()
+		text := e.body.unescaped()
 		if base64.StdEncoding.DecodedLen(len(text)) > h.cfg.MaxBody+2 {
 			return nil, http.StatusRequestEntityTooLarge
 		}
-		var err error
-		if body, err = base64.StdEncoding.Strict().DecodeString(text); err != nil {
+		body = make([]byte, base64.StdEncoding.DecodedLen(len(text)))
+		n, err := base64.StdEncoding.Strict().Decode(body, text)
+		if err != nil {
 			return nil, http.StatusBadRequest
 		}
+		body = body[:n]
 	} else {
 		body = e.body.bytes()
 	}
@@ -154,10 +156,14 @@ func (e *event) rawQueryOf() (string, bool) {
 	case httpAPI, functionURL:
 		return e.rawQuery, true
 	}
-	all := e.multiQuery.all
-	if len(all) == 0 {
-		all = e.query.all
+	told := e.multiQuery
+	if told.empty() {
+		told = e.query
 	}
+	if told.empty() {
+		return "", true
+	}
+	all := e.pool.of(told)
 	slices.SortStableFunc(all, before)
 	if twice(all) {
 		return "", false
@@ -174,7 +180,7 @@ func (e *event) rawQueryOf() (string, bool) {
 		if query.Len() > 0 {
 			query.WriteByte('&')
 		}
-		query.WriteString(as(line.name))
+		query.WriteString(as(string(line.name)))
 		query.WriteByte('=')
 		query.WriteString(as(line.value))
 	}
@@ -184,68 +190,87 @@ func (e *event) rawQueryOf() (string, bool) {
 // header returns the header lines, Host first, the others by name; false if one
 // could not have come over HTTP, or the event tells one twice.
 func (e *event) header() (core.Header, bool) {
-	all := e.multiHeaders.all
-	if len(all) == 0 {
-		all = e.headers.all
+	told := e.multiHeaders
+	if told.empty() {
+		told = e.headers
 	}
+	all := e.pool.of(told)
 	for i := range all {
 		l := &all[i]
 		if l.nth < 0 {
 			continue
 		}
-		if !isToken(l.name) || !isValue(l.value) {
+		var ok bool
+		if l.key, ok = e.canonical(l.name); !ok || !isValue(l.value) {
 			return nil, false
 		}
-		l.key = e.canonical(l.name)
-	}
-	if len(e.cookies) > 0 {
-		// An HTTP API moved them out of the headers, a function URL copied them.
-		all = slices.DeleteFunc(all, func(l line) bool { return l.key == "Cookie" })
-		joined := strings.Join(e.cookies, "; ")
-		if !isValue(joined) {
-			return nil, false
-		}
-		all = append(all, line{name: "Cookie", value: joined, key: "Cookie"})
 	}
 	slices.SortStableFunc(all, before)
 	if twice(all) {
 		return nil, false
 	}
-	header := make(core.Header, 0, len(all))
-	for _, host := range []bool{true, false} {
-		for i := range all {
-			if l := &all[i]; l.nth >= 0 && (l.key == "Host") == host {
-				header = append(header, core.HeaderField{Name: l.key, Value: l.value})
-			}
+	header := make(core.Header, 0, len(all)+1)
+	for i := range all {
+		if l := &all[i]; l.nth >= 0 && l.key == "Host" {
+			header = append(header, core.HeaderField{Name: l.key, Value: l.value})
 		}
+	}
+	// An HTTP API moved cookies out of the headers, a function URL copied them.
+	cookies := strings.Join(e.cookies, "; ")
+	if !isValue(cookies) {
+		return nil, false
+	}
+	apart := len(e.cookies) > 0
+	for i := range all {
+		l := &all[i]
+		if l.nth < 0 || l.key == "Host" || l.key == "Cookie" && len(e.cookies) > 0 {
+			continue
+		}
+		if apart && l.key > "Cookie" {
+			header, apart = append(header, core.HeaderField{Name: "Cookie", Value: cookies}), false
+		}
+		header = append(header, core.HeaderField{Name: l.key, Value: l.value})
+	}
+	if apart {
+		header = append(header, core.HeaderField{Name: "Cookie", Value: cookies})
 	}
 	return header, true
 }
 
-// canonical returns a token as net/http spells the name of a header line:
-// textproto.CanonicalMIMEHeaderKey, which makes a new string of most names.
-func (e *event) canonical(name string) string {
+// canonical returns the name of a header line as net/http spells it
+// (textproto.CanonicalMIMEHeaderKey would make a new string of most); false if it is
+// no token.
+func (e *event) canonical(name []byte) (string, bool) {
 	var space [64]byte
-	spelled := space[:0]
+	spelled := append(space[:0], name...)
 	first := true
-	for _, c := range []byte(name) {
+	for i, c := range spelled {
 		switch {
-		case first && c >= 'a' && c <= 'z':
-			c -= 'a' - 'A'
-		case !first && c >= 'A' && c <= 'Z':
-			c += 'a' - 'A'
+		case c >= 'a' && c <= 'z':
+			if first {
+				spelled[i] = c - ('a' - 'A')
+			}
+		case c >= 'A' && c <= 'Z':
+			if !first {
+				spelled[i] = c + ('a' - 'A')
+			}
+		case !isTokenByte(c):
+			return "", false
 		}
-		spelled = append(spelled, c)
 		first = c == '-'
 	}
-	if string(spelled) == name {
-		return name
-	}
-	return e.keep(spelled)
+	return e.arena.keep(spelled), len(name) > 0
 }
 
 // isValue reports whether text can be the value of a header line.
 func isValue(text string) bool {
+	for len(text) >= 8 {
+		w := word(text)
+		if below(w, ' ')|equal(w, 0x7f) != 0 {
+			break // a tab is none of them
+		}
+		text = text[8:]
+	}
 	for i := 0; i < len(text); i++ {
 		if c := text[i]; c < ' ' && c != '\t' || c == 0x7f {
 			return false
@@ -257,10 +282,17 @@ func isValue(text string) bool {
 // isToken reports whether text can be a method, or the name of a header line.
 func isToken(text string) bool {
 	for i := 0; i < len(text); i++ {
-		c := text[i]
-		if (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
+		if !isTokenByte(text[i]) {
 			return false
 		}
 	}
 	return text != ""
+}
+
+func isTokenByte(c byte) bool {
+	switch {
+	case c|0x20 >= 'a' && c|0x20 <= 'z', c == '-', c >= '0' && c <= '9':
+		return true
+	}
+	return strings.IndexByte("!#$%&'*+.^_`|~", c) >= 0
 }

@@ -1,15 +1,16 @@
 package awslambda
 
 import (
+	"encoding/binary"
 	"math/bits"
+	"slices"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
 
 // scanner reads JSON (RFC 8259) in one pass: what is asked for, in the order in
-// which it comes, and passes over the rest, which must be JSON too. Texts without
-// an escape are parts of the text that is read.
+// which it comes, and passes over the rest, which must be JSON too.
 //
 // It takes what encoding/json takes, but for this: a text that is no Unicode
 // (encoding/json makes U+FFFD of what is no UTF-8 and of half a character, and
@@ -20,7 +21,7 @@ import (
 // After a fault it is at its end: whatever is asked of it then is not there, and
 // every loop comes to an end.
 type scanner struct {
-	text  string
+	text  []byte
 	at    int
 	depth int
 	fault fault
@@ -51,12 +52,11 @@ func (s *scanner) fail(why fault) {
 // next passes over white space and returns the byte behind it; 0 at the end.
 func (s *scanner) next() byte {
 	for s.at < len(s.text) {
-		switch c := s.text[s.at]; c {
-		case ' ', '\t', '\n', '\r':
-			s.at++
-		default:
+		c := s.text[s.at]
+		if c > ' ' || c != ' ' && c != '\n' && c != '\t' && c != '\r' {
 			return c
 		}
+		s.at++
 	}
 	return 0
 }
@@ -119,7 +119,7 @@ func (s *scanner) null() bool {
 }
 
 func (s *scanner) literal(word string) {
-	if !strings.HasPrefix(s.text[s.at:], word) {
+	if len(s.text)-s.at < len(word) || string(s.text[s.at:s.at+len(word)]) != word {
 		s.fail(malformed)
 		return
 	}
@@ -140,12 +140,12 @@ func (s *scanner) flag() bool {
 	return false
 }
 
-// string reads a text; null is "".
-func (s *scanner) string() string {
+// string reads a text and keeps it in a; null is "".
+func (s *scanner) string(a *arena) string {
 	if s.null() {
 		return ""
 	}
-	return s.quoted().String()
+	return a.keep(s.quoted().unescaped())
 }
 
 // name reads the name of a member, and the colon behind it.
@@ -163,22 +163,29 @@ func (s *scanner) name() quoted {
 // for another. As in encoding/json, names that differ in case alone are one. seen
 // remembers which were there: none may come twice.
 func (s *scanner) member(known []string, seen *uint32) string {
-	name := s.name().String()
-	ascii := isASCII(name)
+	name := s.name().unescaped()
+	which := -1
 	for i, k := range known {
-		if name == k || (len(name) == len(k) || !ascii) && strings.EqualFold(name, k) {
-			if *seen&(1<<i) != 0 {
-				s.fail(malformed)
-				return ""
-			}
-			*seen |= 1 << i
-			return k
+		if len(name) == len(k) && (string(name) == k || strings.EqualFold(string(name), k)) {
+			which = i
+			break
 		}
 	}
-	return ""
+	if which < 0 && !isASCII(name) { // "ſource" and "source" differ in case alone
+		which = slices.IndexFunc(known, func(k string) bool { return strings.EqualFold(string(name), k) })
+	}
+	if which < 0 {
+		return ""
+	}
+	if *seen&(1<<which) != 0 {
+		s.fail(malformed)
+		return ""
+	}
+	*seen |= 1 << which
+	return known[which]
 }
 
-func isASCII(text string) bool {
+func isASCII[T string | []byte](text T) bool {
 	for i := 0; i < len(text); i++ {
 		if text[i] >= utf8.RuneSelf {
 			return false
@@ -249,7 +256,7 @@ func (s *scanner) digits() {
 // quoted is what stands between two quotation marks. Its escapes, if it has any,
 // are known to be good.
 type quoted struct {
-	raw     string
+	raw     []byte // of what is read, and only as long as that is there
 	escaped bool
 }
 
@@ -261,16 +268,22 @@ func (s *scanner) quoted() (q quoted) {
 	}
 	for i := s.at + 1; ; {
 		i = plain(s.text, i)
-		switch {
-		case i == len(s.text), s.text[i] < ' ':
-			s.fail(malformed)
-			return quoted{}
-		case s.text[i] == '"':
+		if i == len(s.text) {
+			break
+		}
+		if s.text[i] == '"' {
 			q.raw = s.text[s.at+1 : i]
 			s.at = i + 1
 			return q
 		}
+		if s.text[i] != '\\' {
+			break
+		}
 		q.escaped = true
+		if i+1 < len(s.text) && s.text[i+1] == '"' { // most of all, in a body
+			i += 2
+			continue
+		}
 		long, why := escape(s.text[i:])
 		if why != none {
 			s.fail(why)
@@ -278,23 +291,36 @@ func (s *scanner) quoted() (q quoted) {
 		}
 		i += long
 	}
+	s.fail(malformed)
+	return quoted{}
 }
 
+// Bytes are looked at eight at once: word is the eight that text begins with, the
+// first of them lowest. In what below and equal return, the high bit of a byte is set
+// if that byte of w is below or equal to c. They can set others too, but only above
+// the first, which is all that is looked at.
+
+const (
+	ones  = 0x0101010101010101
+	highs = 0x8080808080808080
+)
+
+func word[T string | []byte](t T) uint64 {
+	_ = t[7]
+	return uint64(t[0]) | uint64(t[1])<<8 | uint64(t[2])<<16 | uint64(t[3])<<24 | uint64(t[4])<<32 | uint64(t[5])<<40 | uint64(t[6])<<48 | uint64(t[7])<<56
+}
+
+func below(w uint64, c byte) uint64 { return (w - ones*uint64(c)) &^ w & highs }
+func equal(w uint64, c byte) uint64 { return below(w^ones*uint64(c), 1) }
+func first(found uint64) int        { return bits.TrailingZeros64(found) / 8 }
+
 // plain returns where the first quotation mark, backslash or control character
-// is, from i on; the length of text if there is none. It looks at eight bytes at
-// once.
-func plain(text string, i int) int {
-	const ones, highs = 0x0101010101010101, 0x8080808080808080
+// is, from i on; the length of text if there is none.
+func plain(text []byte, i int) int {
 	for ; i+8 <= len(text); i += 8 {
-		t := text[i : i+8]
-		w := uint64(t[0]) | uint64(t[1])<<8 | uint64(t[2])<<16 | uint64(t[3])<<24 | uint64(t[4])<<32 | uint64(t[5])<<40 | uint64(t[6])<<48 | uint64(t[7])<<56
-		mark, slash := w^ones*'"', w^ones*'\\'
-		// The high bit of a byte of found is set if the byte is 0 after the xor,
-		// or below ' '. A borrow can set others, but only above the first, which
-		// is all that is looked at.
-		found := ((mark-ones)&^mark | (slash-ones)&^slash | (w-ones*' ')&^w) & highs
-		if found != 0 {
-			return i + bits.TrailingZeros64(found)/8
+		w := word(text[i : i+8])
+		if found := equal(w, '"') | equal(w, '\\') | below(w, ' '); found != 0 {
+			return i + first(found)
 		}
 	}
 	for ; i < len(text); i++ {
@@ -306,7 +332,7 @@ func plain(text string, i int) int {
 }
 
 // escape returns how long the escape is that text begins with.
-func escape(text string) (long int, why fault) {
+func escape(text []byte) (long int, why fault) {
 	if len(text) < 2 {
 		return 0, malformed
 	}
@@ -332,11 +358,11 @@ func escape(text string) (long int, why fault) {
 }
 
 // unit returns the number of the "\u" and four digits that text begins with.
-func unit(text string) (r rune, ok bool) {
+func unit(text []byte) (r rune, ok bool) {
 	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
 		return 0, false
 	}
-	for _, c := range []byte(text[2:6]) {
+	for _, c := range text[2:6] {
 		switch {
 		case c >= '0' && c <= '9':
 			c -= '0'
@@ -350,38 +376,50 @@ func unit(text string) (r rune, ok bool) {
 	return r, true
 }
 
-// String returns what q stands for.
-func (q quoted) String() string {
+// unescaped returns what q stands for, in memory of its own only if it must.
+func (q quoted) unescaped() []byte {
 	if !q.escaped {
 		return q.raw
 	}
-	return string(q.bytes())
+	return q.bytes()
 }
 
 // bytes returns what q stands for, in memory of its own.
 func (q quoted) bytes() []byte {
 	if !q.escaped {
-		return []byte(q.raw)
+		return append([]byte(nil), q.raw...)
 	}
-	to, raw := make([]byte, 0, len(q.raw)), q.raw
-	for {
-		i := strings.IndexByte(raw, '\\')
-		if i < 0 {
-			return append(to, raw...)
+	// What is read is never shorter than what is written: there is always room for
+	// eight bytes where eight are read.
+	to, raw := make([]byte, len(q.raw)), q.raw
+	n := 0
+	for len(raw) > 0 {
+		if len(raw) >= 8 {
+			w := word(raw)
+			binary.LittleEndian.PutUint64(to[n:], w)
+			if found := equal(w, '\\'); found == 0 {
+				n, raw = n+8, raw[8:]
+				continue
+			} else {
+				n, raw = n+first(found), raw[first(found):]
+			}
+		} else if raw[0] != '\\' {
+			to[n] = raw[0]
+			n, raw = n+1, raw[1:]
+			continue
 		}
-		to, raw = append(to, raw[:i]...), raw[i:]
 		long := 2
 		switch c := raw[1]; c {
 		case 'b':
-			to = append(to, '\b')
+			to[n] = '\b'
 		case 'f':
-			to = append(to, '\f')
+			to[n] = '\f'
 		case 'n':
-			to = append(to, '\n')
+			to[n] = '\n'
 		case 'r':
-			to = append(to, '\r')
+			to[n] = '\r'
 		case 't':
-			to = append(to, '\t')
+			to[n] = '\t'
 		case 'u':
 			r, _ := unit(raw)
 			long = 6
@@ -389,10 +427,32 @@ func (q quoted) bytes() []byte {
 				other, _ := unit(raw[6:])
 				r, long = utf16.DecodeRune(r, other), 12
 			}
-			to = utf8.AppendRune(to, r)
+			n += utf8.EncodeRune(to[n:], r) - 1
 		default:
-			to = append(to, c)
+			to[n] = c
 		}
-		raw = raw[long:]
+		n, raw = n+1, raw[long:]
 	}
+	return to[:n]
+}
+
+// arena makes strings, many in one piece of memory.
+type arena struct{ piece strings.Builder }
+
+// pieceSize is enough for a request with a dozen headers.
+const pieceSize = 768
+
+// keep returns text as a string.
+func (a *arena) keep(text []byte) string {
+	from := a.piece.Len()
+	if a.piece.Cap()-from < len(text) {
+		if len(text) > pieceSize/4 {
+			return string(text)
+		}
+		// The strings that are in the old piece stay there.
+		a.piece, from = strings.Builder{}, 0
+		a.piece.Grow(pieceSize)
+	}
+	a.piece.Write(text)
+	return a.piece.String()[from:]
 }
