@@ -22,8 +22,8 @@ type figures struct {
 	// ns is the processor time of one operation in nanoseconds, of all threads of
 	// this process, collecting the garbage included: the median of the rounds.
 	ns float64
-	// allocs is how often one operation asked for memory.
-	allocs float64
+	// allocs is how often one operation asked for memory, and bytes for how much.
+	allocs, bytes float64
 	// rounds are the nanoseconds of each round, in the order of the rounds.
 	rounds []float64
 }
@@ -58,12 +58,12 @@ func measure(rounds int, all []contender) ([]figures, error) {
 	found := make([]figures, len(all))
 	times := make([]int, len(all))
 	for i, c := range all {
-		n, allocs, err := calibrate(c)
+		found[i] = figures{name: c.name, rounds: make([]float64, rounds)}
+		n, err := found[i].calibrate(c)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", c.name, err)
 		}
 		times[i] = n
-		found[i] = figures{name: c.name, allocs: allocs, rounds: make([]float64, rounds)}
 	}
 	for round := range rounds {
 		for k := range all {
@@ -82,23 +82,24 @@ func measure(rounds int, all []contender) ([]figures, error) {
 	return found, nil
 }
 
-// calibrate finds how many operations make a turn, and how often one of them asks
-// for memory.
-func calibrate(c contender) (n int, allocs float64, err error) {
+// calibrate finds how many operations make a turn, and how often and for how much
+// memory one of them asks.
+func (f *figures) calibrate(c contender) (n int, err error) {
 	for n = 1; ; n *= 2 {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		begun := processor()
 		if err := repeat(c, n); err != nil {
-			return 0, 0, err
+			return 0, err
 		}
 		took := processor() - begun
 		runtime.ReadMemStats(&after)
 		if took >= turn/2 {
-			allocs = float64(after.Mallocs-before.Mallocs) / float64(n)
+			f.bytes = float64(after.TotalAlloc-before.TotalAlloc) / float64(n)
+			f.allocs = float64(after.Mallocs-before.Mallocs) / float64(n)
 			// To the hundredth: the runtime asks for memory now and then too.
-			allocs, err = strconv.ParseFloat(strconv.FormatFloat(allocs, 'f', 2, 64), 64)
-			return max(1, int(float64(n)*float64(turn)/float64(took))), allocs, err
+			f.allocs, err = strconv.ParseFloat(strconv.FormatFloat(f.allocs, 'f', 2, 64), 64)
+			return max(1, int(float64(n)*float64(turn)/float64(took))), err
 		}
 	}
 }

@@ -3,6 +3,8 @@ module github.com/imprest-go/imprest/testkit/bench
 go 1.26.0
 
 require (
+	github.com/akrylysov/algnhsa v1.1.0
+	github.com/apex/gateway/v2 v2.0.0
 	github.com/aws/aws-lambda-go v1.55.1
 	github.com/aws/aws-sdk-go-v2 v1.47.6
 	github.com/aws/aws-sdk-go-v2/config v1.33.14
@@ -10,6 +12,7 @@ require (
 	github.com/awslabs/aws-lambda-go-api-proxy v0.16.2
 	github.com/imprest-go/imprest v0.0.0
 	github.com/jackc/pgx/v5 v5.12.0
+	github.com/shogo82148/ridgenative v1.5.1
 	github.com/standard-webhooks/standard-webhooks/libraries v0.0.1
 	github.com/stripe/stripe-go/v83 v83.2.1
 	modernc.org/sqlite v1.60.1
@@ -41,6 +44,7 @@ require (
 	github.com/leodido/go-urn v1.5.0 // indirect
 	github.com/mattn/go-isatty v0.0.24 // indirect
 	github.com/ncruces/go-strftime v1.0.0 // indirect
+	github.com/pkg/errors v0.9.1 // indirect
 	github.com/remyoudompheng/bigfft v0.0.0-20230129092748-24d4a6f8daec // indirect
 	golang.org/x/crypto v0.58.0 // indirect
 	golang.org/x/sync v0.24.0 // indirect

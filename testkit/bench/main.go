@@ -32,6 +32,7 @@ var benches = []struct {
 	{"start", start},
 	{"verify", verify},
 	{"sign", signing},
+	{"lambda", adapters},
 	{"stores", stores},
 	{"http", callbacks},
 	{"growth", growth},
