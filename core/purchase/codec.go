@@ -253,6 +253,9 @@ func readPurchase(body []byte) (p Purchase, ok bool) {
 		r.text("state", (*string)(&e.State))
 		r.text("note", &e.Note)
 		r.take("}")
+		if p.History == nil {
+			p.History = make([]Event, 0, 6) // and room for what happens next
+		}
 		p.History = append(p.History, e)
 	})
 	r.take("}")
