@@ -22,6 +22,9 @@ type Explanation struct {
 	// Difference is where the other side's text parts from Canonical; nil
 	// where it does not, or none was given.
 	Difference *Difference `json:"difference,omitempty"`
+	// Causes are the usual causes of a rejected message, each tested: the one
+	// that it is comes first. None for an accepted message.
+	Causes []Cause `json:"causes,omitempty"`
 }
 
 // ExplainedField is one field of an [Explanation].
