@@ -45,9 +45,9 @@ func writeAnswer(e *event, resp *core.Response) []byte {
 	// which a REST API passes on undecoded unless it is told of binary types.
 	binary := !utf8.Valid(body)
 
-	size := 160 + len(body) + len(body)/8
+	size := 96 + len(body) + len(body)/8
 	if binary {
-		size = 160 + base64.StdEncoding.EncodedLen(len(body))
+		size = 96 + base64.StdEncoding.EncodedLen(len(body))
 	}
 	for _, line := range lines {
 		size += len(line.Name) + len(line.Value) + 8

@@ -2,6 +2,7 @@ package awslambda
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 )
 
@@ -68,8 +69,18 @@ func (p *pool) of(l lines) []line {
 	return p.few[l.from:l.to]
 }
 
-// before orders lines; those of one member stay as they came.
-func before(a, b line) int {
+// inOrder puts lines in order; those of one member stay as they came. Most gateways
+// send them so.
+func inOrder(all []line) {
+	for i := 1; i < len(all); i++ {
+		if before(&all[i], &all[i-1]) < 0 {
+			slices.SortStableFunc(all, func(a, b line) int { return before(&a, &b) })
+			return
+		}
+	}
+}
+
+func before(a, b *line) int {
 	if c := strings.Compare(a.key, b.key); c != 0 {
 		return c
 	}

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/imprest-go/imprest/core"
@@ -79,11 +78,13 @@ func (h *Handler) path(e *event) (string, bool) {
 	case httpAPI, httpAPI1:
 		// Percent-encoding was taken off. What is left of it is text, unless it
 		// was never any: then nobody could take it off.
-		decoded := cmp.Or(e.rawPath, e.path) // format 1.0 has it in Path
-		if !isEscaped(decoded) {
+		path = cmp.Or(e.rawPath, e.path) // format 1.0 has it in Path
+		if !isEscaped(path) {
 			return "", false
 		}
-		path = (&url.URL{Path: decoded}).EscapedPath()
+		if !isPlain(path) {
+			path = (&url.URL{Path: path}).EscapedPath()
+		}
 		if stage := e.context.stage; !h.cfg.KeepStage && stage != "" && stage != "$default" {
 			path = without(path, "/"+stage)
 		}
@@ -93,6 +94,9 @@ func (h *Handler) path(e *event) (string, bool) {
 		path = escapeOdd(e.rawPath)
 	}
 	path = without(path, h.cfg.BasePath)
+	if isPlain(path) && path[0] == '/' {
+		return path, true
+	}
 	if !strings.HasPrefix(path, "/") || !isEscaped(path) || strings.ContainsFunc(path, isControl) || strings.ContainsAny(path, "?# ") {
 		return "", false
 	}
@@ -126,6 +130,17 @@ func without(path, prefix string) string {
 		return path
 	}
 	return rest
+}
+
+// isPlain reports whether all of a path is what nobody escapes.
+func isPlain(path string) bool {
+	for i := 0; i < len(path); i++ {
+		c := path[i]
+		if (c|0x20 < 'a' || c|0x20 > 'z') && (c < '-' || c > '9') && c != '_' { // - . / 0-9
+			return false
+		}
+	}
+	return path != ""
 }
 
 // isEscaped reports whether every "%" begins an escape.
@@ -164,7 +179,7 @@ func (e *event) rawQueryOf() (string, bool) {
 		return "", true
 	}
 	all := e.pool.of(told)
-	slices.SortStableFunc(all, before)
+	inOrder(all)
 	if twice(all) {
 		return "", false
 	}
@@ -205,7 +220,7 @@ func (e *event) header() (core.Header, bool) {
 			return nil, false
 		}
 	}
-	slices.SortStableFunc(all, before)
+	inOrder(all)
 	if twice(all) {
 		return nil, false
 	}
@@ -241,6 +256,9 @@ func (e *event) header() (core.Header, bool) {
 // (textproto.CanonicalMIMEHeaderKey would make a new string of most); false if it is
 // no token.
 func (e *event) canonical(name []byte) (string, bool) {
+	if spelled := usual(name); spelled != "" {
+		return spelled, true
+	}
 	var space [64]byte
 	spelled := append(space[:0], name...)
 	first := true
@@ -260,6 +278,34 @@ func (e *event) canonical(name []byte) (string, bool) {
 		first = c == '-'
 	}
 	return e.arena.keep(spelled), len(name) > 0
+}
+
+// usual is canonical of the names that almost every event has, in small letters as
+// most gateways write them; "" of others.
+func usual(name []byte) string {
+	switch string(name) {
+	case "accept":
+		return "Accept"
+	case "accept-encoding":
+		return "Accept-Encoding"
+	case "content-length":
+		return "Content-Length"
+	case "content-type":
+		return "Content-Type"
+	case "host":
+		return "Host"
+	case "user-agent":
+		return "User-Agent"
+	case "x-amzn-trace-id":
+		return "X-Amzn-Trace-Id"
+	case "x-forwarded-for":
+		return "X-Forwarded-For"
+	case "x-forwarded-port":
+		return "X-Forwarded-Port"
+	case "x-forwarded-proto":
+		return "X-Forwarded-Proto"
+	}
+	return ""
 }
 
 // isValue reports whether text can be the value of a header line.

@@ -440,7 +440,7 @@ func (q quoted) bytes() []byte {
 type arena struct{ piece strings.Builder }
 
 // pieceSize is enough for a request with a dozen headers.
-const pieceSize = 768
+const pieceSize = 640
 
 // keep returns text as a string.
 func (a *arena) keep(text []byte) string {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/textproto"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -331,7 +332,9 @@ func TestManyNamesAreSpelledInTheArenaAndBeyond(t *testing.T) {
 }
 
 func TestCanonicalIsThatOfNetHTTP(t *testing.T) {
-	for _, name := range []string{"a", "A", "-", "--a", "a--B", "x_Y-z", "HOST", "content-MD5", "X-Amzn-Trace-Id", "x-1a-2B", "éé", "~a|B", strings.Repeat("a-", 100), ""} {
+	for _, name := range []string{"a", "A", "-", "--a", "a--B", "x_Y-z", "HOST", "content-MD5", "X-Amzn-Trace-Id", "x-1a-2B", "éé", "~a|B", strings.Repeat("a-", 100), "",
+		"accept", "accept-encoding", "content-length", "content-type", "host", "user-agent", "x-amzn-trace-id", "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto",
+	} {
 		spelled, ok := new(event).canonical([]byte(name))
 		assert.Equal(t, isToken(name), ok, name)
 		if ok {
@@ -346,4 +349,12 @@ func TestCanonicalIsThatOfNetHTTP(t *testing.T) {
 		assert.Equal(t, c == '\t' || c >= ' ' && c != 0x7f, isValue(string([]byte{byte(c)})), "%q", c)
 	}
 	assert.False(t, isToken(""))
+	for c := range 256 {
+		if path := "/" + string([]byte{byte(c)}); isPlain(path) {
+			assert.Equal(t, path, (&url.URL{Path: path}).EscapedPath())
+			assert.Equal(t, path, escapeOdd(path))
+		}
+	}
+	assert.False(t, isPlain("") || isPlain("/%41") || isPlain("/?") || isPlain("/#") || isPlain("/ "))
+	assert.True(t, isPlain("/callbacks/payment_v1.0-x"))
 }
