@@ -47,6 +47,8 @@ func (w *world) controlCalls() []controlCall {
 		{"GET", "/_sandbox/payouts", "pending, done or failed, by out_order_no", w.getPayouts},
 		{"GET", "/_sandbox/purchases", "the newest purchases as they are on record; ?limit= up to 500", w.getPurchases},
 		{"GET", "/_sandbox/purchases/{id}", "one purchase as it is on record", w.getPurchase},
+		{"GET", "/_sandbox/purchases/{id}/hops", "what happened about one purchase, step by step, the oldest first", w.getHops},
+		{"GET", "/_sandbox/hops/{id}", "one step with its request, its signature and its answer", w.getHop},
 		{"GET", "/_sandbox/codes", "how many exchange codes are free, reserved, used or in quarantine, by catalog_code", w.getCodes},
 		{"POST", "/_sandbox/mall-payments", `pays an order of the mall, as wx.requestPayment does: {"timeStamp": "…", "nonceStr": "…", "package": "…", "signType": "…", "paySign": "…"}`, w.postMallPayment},
 		{"GET", "/_sandbox/mall-orders", "the orders of the fake mall, the newest first", w.getMallOrders},

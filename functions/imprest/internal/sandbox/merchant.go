@@ -55,7 +55,7 @@ const refundCap core.Fen = 500_000
 
 // newMerchant builds a merchant on a journal.
 func (w *world) newMerchant(inner journal.Store) (*merchant, error) {
-	m := &merchant{log: w.log, store: newSeamStore(inner, w.plan, w.wrote), replaced: make(chan struct{})}
+	m := &merchant{log: w.log, store: newSeamStore(inner, w), replaced: make(chan struct{})}
 	account := w.platform.Account()
 	client, err := vvchat.New(vvchat.Config{
 		BaseURL: w.platformBase, AppID: account.AppID, AppKeys: []core.Secret{account.AppKey}, StoreNo: account.StoreNo,
@@ -89,7 +89,7 @@ func (w *world) newMerchant(inner journal.Store) (*merchant, error) {
 			},
 			Mall:  &purchase.Mall{Operations: m.mall, User: w.mallUser, WXAppID: testkit.TestWeChatApp().AppID},
 			Lease: stepLease, InFlight: inFlight,
-			Now: w.clock.Now, Rand: w.draws.reader(name), Logger: w.log,
+			Now: w.clock.Now, Rand: w.draws.reader(name), Logger: w.log, Observer: insight{},
 		})
 		if err != nil {
 			return nil, err
@@ -153,11 +153,11 @@ func (m *merchant) routes(w *world) (core.Routes, error) {
 	account := w.platform.Account()
 	apps := []callback.App{{ID: account.AppID, Keys: []core.Secret{account.AppKey}}}
 	// The documented key is short, and known to everybody: fit for a sandbox.
-	payment, err := callback.Payment(callback.Config{Apps: apps, Sink: m.callbacks, AllowWeakKey: true, Logger: w.log})
+	payment, err := callback.Payment(callback.Config{Apps: apps, Sink: m.callbacks, AllowWeakKey: true, Logger: w.log, Observer: insight{}})
 	if err != nil {
 		return nil, err
 	}
-	payout, err := callback.Payout(callback.PayoutConfig{Apps: apps, Sink: &payoutSink{store: m.store, refunds: m.callbacks, logger: w.log}, AllowWeakKey: true, Logger: w.log})
+	payout, err := callback.Payout(callback.PayoutConfig{Apps: apps, Sink: &payoutSink{store: m.store, refunds: m.callbacks, logger: w.log}, AllowWeakKey: true, Logger: w.log, Observer: insight{}})
 	if err != nil {
 		return nil, err
 	}
@@ -167,6 +167,9 @@ func (m *merchant) routes(w *world) (core.Routes, error) {
 	}
 	routes := m.login.Routes()
 	for pattern, handler := range m.shop.Routes(m.buyer) {
+		if strings.HasPrefix(pattern, "POST ") {
+			handler = w.bought(handler)
+		}
 		routes[pattern] = handler
 	}
 	for pattern, handler := range w.shopRoutes(m) {
@@ -184,8 +187,8 @@ func (m *merchant) routes(w *world) (core.Routes, error) {
 		return nil, err
 	}
 	maps.Copy(routes, mallRoutes)
-	routes["/callbacks/payment"] = w.watchPayments(payment)
-	routes["/callbacks/payout"] = w.watchPayouts(payout)
+	routes["/callbacks/payment"] = w.watchPayments(w.judged(payment))
+	routes["/callbacks/payout"] = w.watchPayouts(w.judged(payout))
 	routes["/callbacks/robot/{secret}"] = robot
 	routes["GET /healthz"] = core.HandlerFunc(m.health)
 	return routes, nil

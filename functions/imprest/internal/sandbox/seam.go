@@ -25,15 +25,17 @@ type seamStore struct {
 	inner journal.Store
 	plan  *plan
 	// told is told of every purchase that was written.
-	told func(version int64, p purchase.Purchase)
+	told func(stored journal.Record, p purchase.Purchase, faults ...string)
+	// stumbled is told of every purchase that a fault kept from being written.
+	stumbled func(p purchase.Purchase, fault string, why error)
 
 	calls sync.RWMutex // held for reading while a call is under way
 	dead  chan struct{}
 	die   sync.Once
 }
 
-func newSeamStore(inner journal.Store, p *plan, told func(int64, purchase.Purchase)) *seamStore {
-	return &seamStore{inner: inner, plan: p, told: told, dead: make(chan struct{})}
+func newSeamStore(inner journal.Store, w *world) *seamStore {
+	return &seamStore{inner: inner, plan: w.plan, told: w.wrote, stumbled: w.stumbled, dead: make(chan struct{})}
 }
 
 // crashed reports whether the life of this store is over.
@@ -80,17 +82,19 @@ func (s *seamStore) Put(ctx context.Context, r journal.Record) (journal.Record, 
 	}
 	commits := p.State == purchase.Paid
 	if commits && s.plan.strikes(journalDown, p.ID) {
+		s.stumbled(p, journalDown, errDown.Err)
 		return journal.Record{}, errDown
 	}
 	stored, err := s.inner.Put(ctx, r)
 	if err != nil {
 		return stored, err
 	}
-	s.told(stored.Version, p)
 	if commits && s.plan.strikes(crash, p.ID) {
+		s.told(stored, p, crash)
 		s.die.Do(func() { close(s.dead) })
 		return journal.Record{}, errCrashed
 	}
+	s.told(stored, p)
 	return stored, nil
 }
 

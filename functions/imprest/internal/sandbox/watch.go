@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/imprest-go/imprest/core"
+	"github.com/imprest-go/imprest/core/journal"
 	"github.com/imprest-go/imprest/core/purchase"
 	"github.com/imprest-go/imprest/testkit"
 )
@@ -70,7 +71,9 @@ func (s *watch) history(id string) []write {
 }
 
 // wrote is told of each version of a purchase that is durable.
-func (w *world) wrote(version int64, p purchase.Purchase) {
+func (w *world) wrote(stored journal.Record, p purchase.Purchase, faults ...string) {
+	version := stored.Version
+	w.note(w.tape.wrote(w.clock.Now(), stored, p, faults...))
 	w.log.Debug("purchase written", "id", p.ID, "version", version, "state", string(p.State))
 	if w.watch == nil {
 		return
@@ -89,6 +92,12 @@ func (w *world) wrote(version int64, p purchase.Purchase) {
 	case p.State == purchase.Attention, p.State == purchase.Expired, p.State == purchase.Undeliverable:
 		w.out.trouble(string(p.State), "version %d: %s", version, p.Reason)
 	}
+}
+
+// stumbled is told of each write of a purchase that a fault kept from being
+// durable.
+func (w *world) stumbled(p purchase.Purchase, fault string, why error) {
+	w.note(w.tape.stumbled(w.clock.Now(), p, fault, why))
 }
 
 // delivered is told when goods were granted, and how often by now.
@@ -116,6 +125,7 @@ func (w *world) revived() {
 
 // exchanged is told of each request to the platform, and of each notification.
 func (w *world) exchanged(e testkit.Exchange) {
+	w.note(w.tape.exchanged(e))
 	w.log.Debug(e.String())
 	if w.watch == nil {
 		return
@@ -136,6 +146,7 @@ func notifies(c testkit.Call) bool {
 
 // asked is told of each request to the cloud, and to WeChat.
 func (w *world) asked(e testkit.Exchange) {
+	w.note(w.tape.exchanged(e))
 	w.log.Debug(e.String())
 	if w.watch == nil {
 		return
@@ -206,3 +217,6 @@ func legal(history []write) error {
 	}
 	return nil
 }
+
+// note tells those who look on of what is on the tape now.
+func (w *world) note(*frame) {}

@@ -33,6 +33,7 @@ type world struct {
 	draws *draws
 	clock *testkit.Clock
 	plan  *plan
+	tape  *tape
 	watch *watch // of a run with Once; else nil
 
 	platform     *testkit.Platform
@@ -74,7 +75,7 @@ func users() []testkit.User {
 // newWorld builds everything and serves nothing yet. Whoever gets a world
 // calls its close.
 func newWorld(ctx context.Context, cfg Config) (_ *world, err error) {
-	w := &world{cfg: cfg, out: newPrinter(cfg.Out), log: cfg.Logger, clock: testkit.NewRunningClock()}
+	w := &world{cfg: cfg, out: newPrinter(cfg.Out), log: cfg.Logger, clock: testkit.NewRunningClock(), tape: newTape()}
 	if cfg.Once {
 		// A clock that stands still unless the run moves it: nothing then
 		// happens by itself, and the same seed ends in the same state.
@@ -137,7 +138,7 @@ func newWorld(ctx context.Context, cfg Config) (_ *world, err error) {
 	if w.pages, err = parsePages(); err != nil {
 		return nil, err
 	}
-	w.outbound = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}
+	w.outbound = &http.Client{Transport: marking{&http.Transport{MaxIdleConnsPerHost: 16}}}
 	m, err := w.newMerchant(w.journal)
 	if err != nil {
 		return nil, err
