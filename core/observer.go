@@ -4,7 +4,9 @@ import "context"
 
 // Work is one piece of work that an [Observer] is told of.
 type Work struct {
-	// Kind is "callback", "login", "step", "sweep" or "call".
+	// Kind is "callback" (a notification that came), "login" (one that came
+	// back), "step" (of a purchase), "sweep", or "call" (one attempt to ask
+	// another server; its error is also what that server refused).
 	Kind string
 	// Name says which: "callback.Payment", "purchase.deliver",
 	// "vvchat.UnifiedOrder".

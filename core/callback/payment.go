@@ -115,7 +115,7 @@ func (h *paymentHandler) Handle(ctx context.Context, r *core.Request) *core.Resp
 	var n PaymentNotice
 	err := guard(h.op, func() (err error) { n, err = h.notice(r); return err })
 	if err != nil {
-		_, ended := core.Observe(ctx, h.observer, core.Work{Kind: "callback", Name: h.op})
+		ctx, ended := core.Observe(ctx, h.observer, core.Work{Kind: "callback", Name: h.op})
 		ended(err)
 		return h.answer(ctx, err, "kind", "payment", "remote_addr", r.RemoteAddr)
 	}

@@ -80,7 +80,7 @@ func (h *payoutHandler) Handle(ctx context.Context, r *core.Request) *core.Respo
 	var n PayoutNotice
 	err := guard(h.op, func() (err error) { n, err = h.notice(r); return err })
 	if err != nil {
-		_, ended := core.Observe(ctx, h.observer, core.Work{Kind: "callback", Name: h.op})
+		ctx, ended := core.Observe(ctx, h.observer, core.Work{Kind: "callback", Name: h.op})
 		ended(err)
 		return h.answer(ctx, err, "kind", "payout", "remote_addr", r.RemoteAddr)
 	}

@@ -90,18 +90,23 @@ func unsignedReceiver(op string, identifier func(string) bool, logger *slog.Logg
 type refusal struct {
 	status int
 	reason string
+	// code is for the observer.
+	code core.Code
 	// genuine are the fields of a message whose signature holds: that it is
 	// refused all the same is for an operator to see.
 	genuine sign.Fields
 }
 
 func (e *refusal) Error() string { return e.reason }
+func (e *refusal) Unwrap() error { return &core.Error{Code: e.code} }
 
-func refuse(status int, reason string) error { return &refusal{status: status, reason: reason} }
+func refuse(status int, reason string) error {
+	return &refusal{status: status, reason: reason, code: core.CodeMalformed}
+}
 
 // unfit refuses a genuine message that has not the form of its kind.
 func unfit(fields sign.Fields, reason string) error {
-	return &refusal{status: http.StatusBadRequest, reason: reason, genuine: fields}
+	return &refusal{status: http.StatusBadRequest, reason: reason, code: core.CodeMalformed, genuine: fields}
 }
 
 func malformed(reason string) error { return refuse(http.StatusBadRequest, reason) }
@@ -155,7 +160,7 @@ func (rc *receiver) verify(r *core.Request) (sign.Fields, string, error) {
 		return nil, "", malformed("the app_id is none of ours")
 	}
 	if err := fields.Verify(keys...); err != nil {
-		return nil, "", malformed(err.Error())
+		return nil, "", &refusal{status: http.StatusBadRequest, reason: err.Error(), code: core.CodeOf(err)}
 	}
 	return fields, appID, nil
 }

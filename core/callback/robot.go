@@ -127,7 +127,7 @@ func (h *robotHandler) Handle(ctx context.Context, r *core.Request) *core.Respon
 	var e RobotEvent
 	err := guard(h.op, func() (err error) { e, err = h.event(r); return err })
 	if err != nil {
-		_, ended := core.Observe(ctx, h.observer, core.Work{Kind: "callback", Name: h.op})
+		ctx, ended := core.Observe(ctx, h.observer, core.Work{Kind: "callback", Name: h.op})
 		ended(err)
 		return h.answer(ctx, err, "kind", "robot", "remote_addr", r.RemoteAddr)
 	}
@@ -140,7 +140,7 @@ func (h *robotHandler) Handle(ctx context.Context, r *core.Request) *core.Respon
 // event checks the path before it looks at anything else, and reads the event.
 func (h *robotHandler) event(r *core.Request) (RobotEvent, error) {
 	if !h.knows(secretOf(r)) {
-		return RobotEvent{}, refuse(http.StatusNotFound, "the path holds none of the secrets")
+		return RobotEvent{}, &refusal{status: http.StatusNotFound, reason: "the path holds none of the secrets", code: core.CodeForged}
 	}
 	contentType, err := admit(r)
 	if err != nil {

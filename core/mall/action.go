@@ -150,14 +150,12 @@ func (a *Action) Call(ctx context.Context, caller Caller, operation string, para
 	if p, ok := params.(interface{ subject() string }); ok {
 		subject = p.subject()
 	}
-	answer, err := a.caller.Do(ctx, op, subject, false, req)
-	if err != nil {
-		return nil, err
-	}
-	if answer.Status != http.StatusOK {
-		return nil, unknown(op, fmt.Errorf("the relay answered with status %d, which says nothing about the operation: ask what became of it", answer.Status))
-	}
-	return readEnvelope(op, answer.Body, append(slices.Clone(a.secrets), caller.Credential.Reveal())...)
+	return outward.Call(ctx, a.caller, op, subject, false, req, func(answer outward.Answer) (json.RawMessage, error) {
+		if answer.Status != http.StatusOK {
+			return nil, unknown(op, fmt.Errorf("the relay answered with status %d, which says nothing about the operation: ask what became of it", answer.Status))
+		}
+		return readEnvelope(op, answer.Body, append(slices.Clone(a.secrets), caller.Credential.Reveal())...)
+	})
 }
 
 // opOf returns the name of an operation for errors and the observer:

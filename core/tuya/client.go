@@ -211,16 +211,14 @@ func (c *Client) send(ctx context.Context, r Request, signed Signed, access core
 		header["Signature-Headers"] = []string{strings.Join(names, ":")}
 	}
 	req.Header = header // as documented: net/http would write Client_id
-	answer, err := c.caller.Do(ctx, r.Op, r.Subject, r.Reads, req)
-	if err != nil {
-		return nil, err
-	}
-	result, err := Result(r.Op, answer.Body, access.Reveal(), c.cfg.Secret.Reveal())
-	if e, ok := errors.AsType[*core.Error](err); ok && e.Code == core.CodeUnknown {
-		if answer.Status != http.StatusOK {
-			e.Err = fmt.Errorf("status %d: %w", answer.Status, e.Err)
+	return outward.Call(ctx, c.caller, r.Op, r.Subject, r.Reads, req, func(answer outward.Answer) (json.RawMessage, error) {
+		result, err := Result(r.Op, answer.Body, access.Reveal(), c.cfg.Secret.Reveal())
+		if e, ok := errors.AsType[*core.Error](err); ok && e.Code == core.CodeUnknown {
+			if answer.Status != http.StatusOK {
+				e.Err = fmt.Errorf("status %d: %w", answer.Status, e.Err)
+			}
+			e.Safe = r.Reads
 		}
-		e.Safe = r.Reads
-	}
-	return result, err
+		return result, err
+	})
 }

@@ -124,10 +124,13 @@ func (c *Client) Trusted() bool { return c.trusted }
 // call makes one call and returns the body of a 200. reads says that it
 // changes nothing. secrets are cut out of the platform's words.
 func (c *Client) call(ctx context.Context, op, subject string, reads bool, req *http.Request, secrets ...string) ([]byte, error) {
-	answer, err := c.caller.Do(ctx, op, subject, reads, req)
-	if err != nil {
-		return nil, err
-	}
+	return outward.Call(ctx, c.caller, op, subject, reads, req, func(answer outward.Answer) ([]byte, error) {
+		return c.read(op, reads, answer, secrets)
+	})
+}
+
+// read returns the body of a 200, and the platform's "no" as an error.
+func (c *Client) read(op string, reads bool, answer outward.Answer, secrets []string) ([]byte, error) {
 	object, err := decodeObject(answer.Body)
 	switch answer.Status {
 	case http.StatusOK:

@@ -171,22 +171,20 @@ func (o object) int(name string) int64 {
 // call makes one call, and returns the answer of a success. Nothing that it
 // calls changes anything, so it may all be repeated.
 func (c *Client) call(ctx context.Context, op, subject string, req *http.Request, secrets ...string) (object, error) {
-	answer, err := c.caller.Do(ctx, op, subject, true, req)
-	if err != nil {
-		return nil, err
-	}
-	if answer.Status != http.StatusOK {
-		return nil, unknown(op, fmt.Errorf("status %d, which WeChat does not document", answer.Status))
-	}
-	var o object
-	if err := json.Unmarshal(answer.Body, &o); err != nil || o == nil {
-		return nil, unknown(op, errors.New("the answer is not a JSON object"))
-	}
-	if code := o.int("errcode"); code != 0 {
-		msg := outward.Words(o.text("errmsg"), 200, append(secrets, c.cfg.Secret.Reveal())...)
-		return nil, refusal(op, code, msg)
-	}
-	return o, nil
+	return outward.Call(ctx, c.caller, op, subject, true, req, func(answer outward.Answer) (object, error) {
+		if answer.Status != http.StatusOK {
+			return nil, unknown(op, fmt.Errorf("status %d, which WeChat does not document", answer.Status))
+		}
+		var o object
+		if err := json.Unmarshal(answer.Body, &o); err != nil || o == nil {
+			return nil, unknown(op, errors.New("the answer is not a JSON object"))
+		}
+		if code := o.int("errcode"); code != 0 {
+			msg := outward.Words(o.text("errmsg"), 200, append(secrets, c.cfg.Secret.Reveal())...)
+			return nil, refusal(op, code, msg)
+		}
+		return o, nil
+	})
 }
 
 func unknown(op string, err error) error {

@@ -56,12 +56,21 @@ type Answer struct {
 	Body   []byte
 }
 
-// Do sends req once. reads says that the call changes nothing, so that a
-// failure with an unknown outcome may safely be repeated. subject goes to the
-// observer.
-func (c *Caller) Do(ctx context.Context, op, subject string, reads bool, req *http.Request) (_ Answer, err error) {
+// Call sends req once by c, and returns what read makes of the answer. reads
+// says that the call changes nothing, so that a failure with an unknown outcome
+// may safely be repeated. subject goes to the observer, which is told the error
+// of read too: a refusal came by an answer like any other.
+func Call[T any](ctx context.Context, c *Caller, op, subject string, reads bool, req *http.Request, read func(Answer) (T, error)) (result T, err error) {
 	ctx, ended := core.Observe(ctx, c.observer, core.Work{Kind: "call", Name: op, Subject: subject})
 	defer func() { ended(err) }()
+	answer, err := c.send(ctx, op, reads, req)
+	if err != nil {
+		return result, err
+	}
+	return read(answer)
+}
+
+func (c *Caller) send(ctx context.Context, op string, reads bool, req *http.Request) (Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	if err := ctx.Err(); err != nil {

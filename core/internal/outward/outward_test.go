@@ -20,11 +20,13 @@ import (
 
 const secret = "app-key-that-must-not-show"
 
+func asItCame(a outward.Answer) (outward.Answer, error) { return a, nil }
+
 func get(t *testing.T, client *http.Client, base string, reads bool) (outward.Answer, error) {
 	t.Helper()
 	req, err := http.NewRequest(http.MethodGet, base+"/token?app_key="+secret, nil)
 	require.NoError(t, err)
-	return outward.New(client, 2*time.Second, nil).Do(t.Context(), "test.Call", "", reads, req)
+	return outward.Call(t.Context(), outward.New(client, 2*time.Second, nil), "test.Call", "", reads, req, asItCame)
 }
 
 func TestWhatIsKnownOfAFailure(t *testing.T) {
@@ -76,14 +78,14 @@ func TestDeadlineAndCancellation(t *testing.T) {
 	defer close(hold)
 	req, err := http.NewRequest(http.MethodGet, slow.URL+"?app_key="+secret, nil)
 	require.NoError(t, err)
-	_, err = outward.New(nil, 20*time.Millisecond, nil).Do(t.Context(), "x", "", false, req)
+	_, err = outward.Call(t.Context(), outward.New(nil, 20*time.Millisecond, nil), "x", "", false, req, asItCame)
 	assert.Equal(t, core.CodeUnknown, core.CodeOf(err))
 	assert.ErrorIs(t, err, context.DeadlineExceeded)
 	assertNoSecret(t, err)
 
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err = outward.New(nil, 0, nil).Do(ended, "x", "", false, req)
+	_, err = outward.Call(ended, outward.New(nil, 0, nil), "x", "", false, req, asItCame)
 	assert.Equal(t, core.CodeUnreached, core.CodeOf(err))
 	assert.ErrorIs(t, err, context.Canceled)
 	assertNoSecret(t, err)
@@ -154,4 +156,39 @@ func TestBaseURL(t *testing.T) {
 	}
 	_, err := outward.BaseURL("x", "http://api.example", true)
 	assert.NoError(t, err)
+}
+
+type observer struct {
+	works []core.Work
+	errs  []error
+}
+
+func (o *observer) Observe(ctx context.Context, w core.Work) (context.Context, func(error)) {
+	o.works = append(o.works, w)
+	return ctx, func(err error) { o.errs = append(o.errs, err) }
+}
+
+// A platform says no in an answer that arrives well: the observer is told of
+// that, and not that bytes came back.
+func TestTheObserverIsToldWhatTheAnswerMeans(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("no")) }))
+	defer server.Close()
+	var seen observer
+	caller := outward.New(nil, 2*time.Second, &seen)
+	refused := &core.Error{Op: "x", Code: core.CodeRefused}
+	for _, want := range []error{refused, nil} {
+		req, err := http.NewRequest(http.MethodGet, server.URL, nil)
+		require.NoError(t, err)
+		text, err := outward.Call(t.Context(), caller, "x", "order-1", true, req, func(a outward.Answer) (string, error) { return string(a.Body), want })
+		assert.Equal(t, "no", text)
+		assert.Equal(t, want, err)
+	}
+	server.Close()
+	req, err := http.NewRequest(http.MethodGet, server.URL, nil)
+	require.NoError(t, err)
+	_, err = outward.Call(t.Context(), caller, "x", "order-1", true, req, func(outward.Answer) (string, error) { panic("there is no answer to read") })
+	assert.Equal(t, core.CodeUnreached, core.CodeOf(err))
+	assert.Equal(t, []error{refused, nil, err}, seen.errs)
+	work := core.Work{Kind: "call", Name: "x", Subject: "order-1"}
+	assert.Equal(t, []core.Work{work, work, work}, seen.works)
 }

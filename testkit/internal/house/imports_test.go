@@ -46,6 +46,7 @@ var lattice = []struct{ pkg, imports, reason string }{
 	{"adapters/cloudfunc", "core adapters/nethttp github.com/GoogleCloudPlatform/functions-framework-go/funcframework github.com/cloudevents/sdk-go/v2/binding github.com/cloudevents/sdk-go/v2/event github.com/cloudevents/sdk-go/v2/protocol/http", "a Cloud Function is net/http, and nethttp carries its bytes; its events are the CloudEvents SDK's, by the framework's own signature"},
 	{"adapters/cloudfunc/internal/conformance", "core adapters/cloudfunc github.com/GoogleCloudPlatform/functions-framework-go/funcframework github.com/GoogleCloudPlatform/functions-framework-go/functions github.com/cloudevents/sdk-go/v2/event", "what Google's conformance client runs: the framework as a source function meets it"},
 	{"adapters/webhook", "core core/purchase", "deliveries over signed HTTP, for whoever runs a function and keeps the goods elsewhere"},
+	{"adapters/otelobserver", "core go.opentelemetry.io/otel/attribute go.opentelemetry.io/otel/codes go.opentelemetry.io/otel/metric go.opentelemetry.io/otel/semconv/v1.43.0 go.opentelemetry.io/otel/trace", "the one place that knows OpenTelemetry: its API alone, since the SDK and its globals are the program's"},
 	{"adapters/sqlitestore", "core core/journal modernc.org/sqlite modernc.org/sqlite/lib", "the one place that links SQLite"},
 	{"adapters/pgstore", "core core/journal github.com/jackc/pgx/v5 github.com/jackc/pgx/v5/pgconn github.com/jackc/pgx/v5/pgtype github.com/jackc/pgx/v5/pgxpool", "the one place that links pgx"},
 
@@ -88,6 +89,11 @@ var modules = map[string]string{
 	"github.com/rogpeppe/go-internal":                       "testscript: the command line's tests read like a terminal",
 	"github.com/stretchr/testify":                           "assertions, in tests and in storetest",
 	"github.com/urfave/cli/v3":                              "flags, help and completion without dependencies of its own",
+	"go.opentelemetry.io/otel":                              "what traces and metrics are spoken in, in adapters/otelobserver alone: attributes, and the names of semantic conventions",
+	"go.opentelemetry.io/otel/metric":                       "OpenTelemetry's API of metrics, in adapters/otelobserver alone",
+	"go.opentelemetry.io/otel/sdk":                          "receives the spans, in tests alone",
+	"go.opentelemetry.io/otel/sdk/metric":                   "receives the metrics, in tests alone",
+	"go.opentelemetry.io/otel/trace":                        "OpenTelemetry's API of traces, in adapters/otelobserver alone",
 	"go.yaml.in/yaml/v3":                                    "reads the templates' YAML, in tests alone; strict, and in the graph anyway",
 	"golang.org/x/mod":                                      "packs this module as a proxy serves it, in the tests of the starters alone",
 	"github.com/hashicorp/hcl/v2":                           "reads the Terraform of template/gcp, in tests alone: HashiCorp's own parser",
@@ -176,7 +182,7 @@ func TestTheCallbackLinksThisModuleAlone(t *testing.T) {
 // it has to be small, and to start fast.
 func TestTheLambdaBuildLinksNothingOfOthers(t *testing.T) {
 	for _, p := range goList(t, "-deps", "-tags", "lambda.norpc", "./functions/paycallback", "./functions/checkout", "./functions/login", "./functions/reconcile") {
-		for _, heavy := range []string{"modernc.org/", "github.com/jackc/", "database/sql", "github.com/GoogleCloudPlatform/", "github.com/aws/aws-sdk-go-v2/config", "net/rpc", "testing"} {
+		for _, heavy := range []string{"modernc.org/", "github.com/jackc/", "database/sql", "github.com/GoogleCloudPlatform/", "github.com/aws/aws-sdk-go-v2/config", "go.opentelemetry.io/", "net/rpc", "testing"} {
 			assert.False(t, strings.HasPrefix(p.ImportPath, heavy), "the Lambda build links %s", p.ImportPath)
 		}
 	}
@@ -184,7 +190,7 @@ func TestTheLambdaBuildLinksNothingOfOthers(t *testing.T) {
 
 func TestNoDriverReachesACoreUser(t *testing.T) {
 	for _, p := range goList(t, "-deps", "./core/...") {
-		for _, heavy := range []string{"modernc.org/", "github.com/jackc/", "github.com/urfave/", "github.com/stretchr/", "github.com/aws/", "github.com/GoogleCloudPlatform/", "github.com/cloudevents/", module + "/adapters", module + "/testkit"} {
+		for _, heavy := range []string{"modernc.org/", "github.com/jackc/", "github.com/urfave/", "github.com/stretchr/", "github.com/aws/", "github.com/GoogleCloudPlatform/", "github.com/cloudevents/", "go.opentelemetry.io/", module + "/adapters", module + "/testkit"} {
 			assert.False(t, strings.HasPrefix(p.ImportPath, heavy), "core links %s", p.ImportPath)
 		}
 	}
