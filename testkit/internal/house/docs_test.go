@@ -14,7 +14,7 @@ import (
 )
 
 // packageDirs returns the folders of this module that hold Go code that ships.
-func packageDirs(t *testing.T) []string {
+func packageDirs(t testing.TB) []string {
 	t.Helper()
 	var dirs []string
 	err := filepath.WalkDir(root(t), func(path string, entry fs.DirEntry, err error) error {

@@ -2,7 +2,6 @@ package house_test
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -36,28 +35,6 @@ func blocks(text, language string) []string {
 	return found
 }
 
-// Both READMEs show the same programs and commands, and have the same shape.
-func TestTheReadmesAreInStep(t *testing.T) {
-	english, chinese := readFile(t, "README.md"), readFile(t, "README.zh-CN.md")
-	assert.Equal(t, blocks(english, "go"), blocks(chinese, "go"))
-	comments := regexp.MustCompile(`(?m)\s*#.*$`)
-	require.Len(t, blocks(chinese, "sh"), len(blocks(english, "sh")))
-	for i, block := range blocks(english, "sh") {
-		assert.Equal(t, comments.ReplaceAllString(block, ""), comments.ReplaceAllString(blocks(chinese, "sh")[i], ""))
-	}
-	for _, mark := range []string{"\n## ", "\n| "} {
-		assert.Equal(t, strings.Count(english, mark), strings.Count(chinese, mark), "%q", mark)
-	}
-	links := regexp.MustCompile(`\]\(([^)]+)\)`)
-	for _, text := range []string{english, chinese} {
-		for _, link := range links.FindAllStringSubmatch(text, -1) {
-			if !strings.Contains(link[1], "://") {
-				assert.FileExists(t, existing(t, link[1]), "a link of the README leads nowhere")
-			}
-		}
-	}
-}
-
 // existing returns a file that is there if the link's target is.
 func existing(t testing.TB, link string) string {
 	path := filepath.Join(root(t), filepath.FromSlash(link))
@@ -80,11 +57,8 @@ func TestTheReadmesProgram(t *testing.T) {
 	program := strings.Replace(programs[0], "127.0.0.1:8080", address, 1)
 
 	dir := t.TempDir()
-	goMod := strings.Replace(readFile(t, "go.mod"), "module "+module, "module example.com/shop", 1) +
-		fmt.Sprintf("\nrequire %s v0.0.0\nreplace %s => %s\n", module, module, root(t))
-	for name, text := range map[string]string{"main.go": program, "go.mod": goMod, "go.sum": readFile(t, "go.sum")} {
-		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
-	}
+	userModule(t, dir)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "main.go"), []byte(program), 0o600))
 	for _, args := range [][]string{{"vet", "-mod=mod", "."}, {"build", "-mod=mod", "-o", "shop", "."}} {
 		cmd := exec.CommandContext(t.Context(), "go", args...)
 		cmd.Dir = dir
