@@ -18,7 +18,6 @@ import (
 	"github.com/imprest-go/imprest/core"
 	"github.com/imprest-go/imprest/core/journal"
 	"github.com/imprest-go/imprest/core/purchase"
-	"github.com/imprest-go/imprest/functions/internal/stores"
 	"github.com/imprest-go/imprest/testkit"
 )
 
@@ -60,13 +59,13 @@ func (w *world) controlCalls() []controlCall {
 	}
 }
 
-// controlHandler serves the control API, and a page that lists it. It is there
+// controlHandler serves the control API, and the console. It is there
 // only where nobody but this machine reaches the merchant.
 func (w *world) controlHandler() http.Handler {
 	if !w.local {
 		return nethttp.Wrap(core.HandlerFunc(func(context.Context, *core.Request) *core.Response { return core.Refuse(http.StatusNotFound) }))
 	}
-	routes := core.Routes{"GET /_sandbox": core.HandlerFunc(w.controlPage), "GET /_sandbox/": core.HandlerFunc(w.controlPage)}
+	routes := console{w}.routes()
 	for _, call := range w.controlCalls() {
 		routes[call.Method+" "+call.Path] = core.HandlerFunc(func(ctx context.Context, r *core.Request) *core.Response {
 			return w.controlAnswer(call.handle(ctx, r))
@@ -96,19 +95,6 @@ func (w *world) controlAnswer(v any, err error) *core.Response {
 		w.log.Error("control call failed", "code", string(code), "reason", err.Error())
 	}
 	return core.JSON(status, map[string]string{"error": err.Error()})
-}
-
-func (w *world) controlPage(context.Context, *core.Request) *core.Response {
-	var body bytes.Buffer
-	err := w.pages.control.Execute(&body, map[string]any{
-		"Calls": w.controlCalls(), "Base": w.base, "Phone": w.platformBase + "/phone", "Cloud": w.cloudBase, "Journal": stores.Shown(w.cfg.Journal),
-		"Seed": strconv.FormatUint(w.cfg.Seed, 10), "Faults": strings.Join(w.plan.names(), ", "), "Now": w.clock.Now().Format(time.DateTime),
-	})
-	if err != nil {
-		w.log.Error("the control page cannot be shown", "reason", err.Error())
-		return core.TryLater()
-	}
-	return htmlPage(http.StatusOK, "en", body.Bytes(), nil)
 }
 
 // postOrders puts orders on record. All are looked at before one is written.

@@ -20,7 +20,12 @@ import (
 var files embed.FS
 
 // shopPages are the merchant's pages.
-type shopPages struct{ shop, control, miniProgram *template.Template }
+type shopPages struct {
+	shop, miniProgram *template.Template
+	// console are those of the console by name: each has "page", and "live"
+	// for the part that changes by itself.
+	console map[string]*template.Template
+}
 
 func parsePages() (shopPages, error) {
 	var p shopPages
@@ -31,7 +36,7 @@ func parsePages() (shopPages, error) {
 	if p.miniProgram, err = template.ParseFS(files, "pages/miniprogram.html"); err != nil {
 		return p, err
 	}
-	p.control, err = template.ParseFS(files, "pages/control.html")
+	p.console, err = parseConsole()
 	return p, err
 }
 
