@@ -8,8 +8,9 @@
 //
 //	func main() { awslambda.Start(awslambda.Wrap(handler)) }
 //
-// handler is any core.Handler: callback.Payment, login.Routes, core.Routes. [New]
-// takes a [Config] for the rest: messages of a queue, schedules, limits. A
+// handler is any core.Handler: what callback.Payment or login.Login.Routes return,
+// or core.Routes with several of them (template/guide/lambda.md is a whole program
+// with its test). [New] takes a [Config] for the rest: messages of a queue, schedules, limits. A
 // [Handler] is called by tests as it is by Lambda: [Handler.Invoke] takes the
 // event's bytes and returns the answer's. An http.Handler of your own rides along
 // through nethttp.FromHTTP.

@@ -12,8 +12,9 @@
 //		functions.HTTP("Advance", cloudfunc.Receive(cloudfunc.Events(cloudfunc.EventConfig{Message: advance, Tick: sweep})))
 //	}
 //
-// payments is any core.Handler: callback.Payment, login.Routes, core.Routes. Each
-// deployment names one of them as its entry point. In a container of your own
+// payments is any core.Handler: what callback.Payment or login.Login.Routes return,
+// or core.Routes with several of them (template/guide/cloud-functions.md is a whole
+// source with its test). Each deployment names one of them as its entry point. In a container of your own
 // there is no init: [StartHTTP] or [StartEvents] is the last line of main.
 // [Receive] says when functions.CloudEvent will do.
 //

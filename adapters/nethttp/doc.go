@@ -2,9 +2,9 @@
 //
 // # Where to start
 //
-// [Wrap] turns a core.Handler (what callback.Payment, login.Routes or
+// [Wrap] turns a core.Handler (what callback.Payment, login.Login.Routes or
 // core.Routes give you) into an http.Handler, to be mounted in the mux that
-// you have:
+// you have, or in the router of a framework (template/guide/mount.md):
 //
 //	mux.Handle("/callbacks/", nethttp.Wrap(callbacks))
 //

@@ -2,17 +2,26 @@
 // the deployable functions hold no goods, so they hand each delivery to whoever
 // does, by signed HTTP.
 //
+// # Where to start
+//
+// [New] takes the address of that server and a key, and returns a [Deliverer] for
+// the Config of core/purchase; the functions make one of IMPREST_DELIVER_URL and
+// IMPREST_DELIVER_KEY. On the server, [Verify] says whether a request is genuine.
+//
+// # What is sent
+//
 //	POST {url}           {"id": "…", "offer": "voip-1y", "title": "…", "amount": 3600, "buyer": "…", "trade_no": "…", "data": {…}}
 //	GET  {url}/{id}      {"granted": true}
 //
 // Both carry Idempotency-Key: the id of the purchase; Imprest-Timestamp: seconds
 // since 1970; and Imprest-Signature: HMAC-SHA256 in lower-case hex, under the
 // shared key, of the method, the path as it was sent ("/" if {url} has none), the
-// timestamp and the body, each followed by a line break but the last. [Verify] is how the merchant's server checks it.
+// timestamp and the body, each followed by a line break but the last.
+//
+// # What an answer means
 //
 // The POST must be idempotent by the id: it is made again when nobody knows what
 // became of it, though never before the GET was answered with {"granted": false}.
-// What an answer means:
 //
 //	2xx                        granted
 //	410, 422                   not granted, and never will be: the money goes back

@@ -5,9 +5,14 @@
 // # Where to start
 //
 // A program opens a driver (adapters/sqlitestore for one machine) and hands it
-// to callback.Once or to purchase.New as their Store. It calls none of the
-// methods itself. Who writes a driver reads the numbered rules of [Store] and
-// runs testkit/storetest, which has one case per rule.
+// to callback.Once or to purchase.New as their Store:
+//
+//	store, err := sqlitestore.Open(ctx, sqlitestore.Config{Path: "/var/lib/shop/journal.db"})
+//	sink := callback.Once(store, orders)
+//
+// It calls none of the methods itself. Who writes a driver reads the numbered
+// rules of [Store] and runs testkit/storetest, which has one case per rule; the
+// page template/guide/store.md goes through it.
 //
 // # What it guards
 //

@@ -9,6 +9,16 @@
 // your own; [Login.Require] puts a session before a handler, and
 // [FromContext] reads it there:
 //
+//	users, err := login.New(login.Config{
+//		AppID: appID, Platform: client, Store: store, CookieKeys: core.Secrets(cookieKey),
+//		RedirectURI: "https://shop.example/login/return",
+//	})
+//	mux.Handle("/login", nethttp.Wrap(users.Routes()))
+//	mux.Handle("/login/", nethttp.Wrap(users.Routes()))
+//	mux.Handle("/account", nethttp.Wrap(users.Require(account)))
+//
+// The routes are
+//
 //	GET  /login          to the app's consent screen; ?return=/path comes back there
 //	GET  /login/return   where the app sends the browser: the redirect_uri
 //	GET  /login/state    a state for a page inside the app

@@ -9,10 +9,16 @@
 // the SDK @ray-js/wechat-ms-voip under their own names, and every call names
 // its [Caller]. [NewVoIP] makes the authorization that a VoIP device needs
 // after its service was bought: [VoIP.Prepare], the mini program's
-// wx.requestDeviceVoIP, [VoIP.Save]. Lists that come in pages have an iterator
-// over all of them: [Client.Orders], [Client.Subscriptions]. OPERATIONS.md has
-// all 16 functions with what carries each of them, CONFORMANCE.md all that the
-// page names, with the Go names and the tests.
+// wx.requestDeviceVoIP, [VoIP.Save]:
+//
+//	transport, err := mall.NewAction(mall.ActionConfig{URL: "https://relay.example/action"})
+//	client, err := mall.New(mall.Config{Transport: transport})
+//	offers, err := client.GetCommodityList(ctx, mall.Caller{UserID: uid}, deviceID)
+//
+// Lists that come in pages have an iterator over all of them: [Client.Orders],
+// [Client.Subscriptions]. OPERATIONS.md has all 16 functions with what carries
+// each of them, CONFORMANCE.md all that the page names, with the Go names and
+// the tests.
 //
 // # Transports
 //

@@ -9,7 +9,18 @@
 // callback.Sink: give it to callback.Payment. [Service.Routes] serves a shop's
 // front end, [Service.Begin] is the same for a program. [Service.Reconcile]
 // must run now and then (every minute is fine): it finds payments whose
-// notification was lost, and finishes what a crash broke off.
+// notification was lost, and finishes what a crash broke off:
+//
+//	sales, err := purchase.New(purchase.Config{
+//		Store: store, Platform: client, // a *vvchat.Client
+//		Catalog:   purchase.Offers{"voip-1y": {Title: "VoIP, one year", Amount: 1990}},
+//		Deliverer: licences, NotifyURL: "https://shop.example/callbacks/payment",
+//	})
+//	payments, err := callback.Payment(callback.Config{Apps: apps, Sink: sales})
+//	p, err := sales.Begin(ctx, purchase.Request{Buyer: "alice", OfferID: "voip-1y", Price: 1990})
+//	sweep, err := sales.Reconcile(ctx) // every minute
+//
+// The page template/guide/deliverer.md writes a Deliverer and tests it.
 //
 // # States
 //

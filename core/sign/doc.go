@@ -9,7 +9,9 @@
 // package is for who builds or checks a message by hand: [Verify] takes the
 // bytes as they came and returns the fields only if the signature holds;
 // [Data] signs a list of fields; [Explain] shows what was signed and why a
-// signature does not hold.
+// signature does not hold:
+//
+//	fields, err := sign.Verify("application/json", body, appKey)
 //
 // # What it guards
 //

@@ -10,6 +10,14 @@
 // more than these calls: core/purchase makes them in the order that loses and
 // doubles nothing.
 //
+//	client, err := vvchat.New(vvchat.Config{
+//		BaseURL: baseURL, AppID: appID, AppKeys: core.Secrets(appKey), StoreNo: storeNo,
+//	})
+//	prepay, err := client.UnifiedOrder(ctx, vvchat.Order{
+//		OutTradeNo: "order-1", Amount: 100, Title: "storage, a month", NotifyURL: "https://shop.example/callbacks/payment",
+//	})
+//	trade, err := client.Query(ctx, "order-1")
+//
 // [Client.SendToSession] sends a message into the chat that a page was opened
 // in, or that its user picked: the page asks for consent to the scope
 // [SessionScope] of that chat, and hands the code in. [Client.Robot] returns a

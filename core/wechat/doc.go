@@ -5,7 +5,10 @@
 //
 // [New] takes the AppID and the secret of the mini program to which the
 // devices are bound. A [Client] is a mall.TicketSource: hand it to mall.NewVoIP
-// and that is all.
+// and that is all:
+//
+//	client, err := wechat.New(wechat.Config{AppID: "wx1234", Secret: appSecret})
+//	calls, err := mall.NewVoIP(mall.VoIPConfig{Mall: cloud, Tickets: client})
 //
 // # One token per mini program
 //

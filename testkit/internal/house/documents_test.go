@@ -341,8 +341,8 @@ func TestFragments(t *testing.T) {
 			}
 			found++
 			var imports strings.Builder
-			for _, m := range slices.Compact(slices.Sorted(slices.Values(regexp.MustCompile(`\b[a-z]\w*\.[A-Z]`).FindAllString(b.code+b.given, -1)))) {
-				if p := importPath(t, m[:len(m)-2]); p != "" && !strings.Contains(imports.String(), p+`"`) {
+			for name := range namesBefore(b.code + b.given) {
+				if p := importPath(t, name); p != "" {
 					fmt.Fprintf(&imports, "import %q\n", p)
 				}
 			}
