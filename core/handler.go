@@ -70,14 +70,13 @@ const textPlain = "text/plain; charset=utf-8"
 
 // Text returns an answer with a plain-text body.
 func Text(status int, body string) *Response {
-	return &Response{
-		Status: status,
-		Header: Header{
-			{Name: "Content-Type", Value: textPlain},
-			{Name: "X-Content-Type-Options", Value: "nosniff"},
-		},
-		Body: []byte(body),
-	}
+	// In one piece: every callback ends with one.
+	answer := &struct {
+		Response
+		lines [2]HeaderField
+	}{lines: [2]HeaderField{{Name: "Content-Type", Value: textPlain}, {Name: "X-Content-Type-Options", Value: "nosniff"}}}
+	answer.Response = Response{Status: status, Header: answer.lines[:], Body: []byte(body)}
+	return &answer.Response
 }
 
 // JSON returns an answer whose body is v as JSON, without HTML escaping and

@@ -272,7 +272,7 @@ func (e *event) canonical(name []byte) (string, bool) {
 			if !first {
 				spelled[i] = c + ('a' - 'A')
 			}
-		case !isTokenByte(c):
+		case !isTokenByte[c]:
 			return "", false
 		}
 		first = c == '-'
@@ -328,17 +328,16 @@ func isValue(text string) bool {
 // isToken reports whether text can be a method, or the name of a header line.
 func isToken(text string) bool {
 	for i := 0; i < len(text); i++ {
-		if !isTokenByte(text[i]) {
+		if !isTokenByte[text[i]] {
 			return false
 		}
 	}
 	return text != ""
 }
 
-func isTokenByte(c byte) bool {
-	switch {
-	case c|0x20 >= 'a' && c|0x20 <= 'z', c == '-', c >= '0' && c <= '9':
-		return true
+var isTokenByte = func() (is [256]bool) {
+	for _, c := range "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz" {
+		is[c] = true
 	}
-	return strings.IndexByte("!#$%&'*+.^_`|~", c) >= 0
-}
+	return is
+}()

@@ -166,7 +166,8 @@ func (s *scanner) member(known []string, seen *uint32) string {
 	name := s.name().unescaped()
 	which := -1
 	for i, k := range known {
-		if len(name) == len(k) && (string(name) == k || strings.EqualFold(string(name), k)) {
+		// Most names are told apart by their length and their first letter.
+		if len(name) == len(k) && (name[0]^k[0])&^0x20 == 0 && (string(name) == k || strings.EqualFold(string(name), k)) {
 			which = i
 			break
 		}
@@ -440,7 +441,7 @@ func (q quoted) bytes() []byte {
 type arena struct{ piece strings.Builder }
 
 // pieceSize is enough for a request with a dozen headers.
-const pieceSize = 640
+const pieceSize = 512
 
 // keep returns text as a string.
 func (a *arena) keep(text []byte) string {
