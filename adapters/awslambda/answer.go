@@ -86,7 +86,10 @@ func writeAnswer(e *event, resp *core.Response) []byte {
 // framing is the sender's.
 func sendable(lines, header core.Header) core.Header {
 	for _, line := range header {
-		name := textproto.CanonicalMIMEHeaderKey(line.Name)
+		name := line.Name
+		if !isUsual(name) {
+			name = textproto.CanonicalMIMEHeaderKey(name)
+		}
 		if !isToken(name) || name == "Content-Length" || name == "Transfer-Encoding" || name == "Connection" {
 			continue
 		}
@@ -96,6 +99,16 @@ func sendable(lines, header core.Header) core.Header {
 		lines = append(lines, core.HeaderField{Name: name, Value: sendableValue(line.Value)})
 	}
 	return lines
+}
+
+// isUsual reports whether a name is one of those that most answers have, as net/http
+// spells them.
+func isUsual(name string) bool {
+	switch name {
+	case "Cache-Control", "Content-Type", "Location", "Set-Cookie", "X-Content-Type-Options":
+		return true
+	}
+	return false
 }
 
 func sendableValue(value string) string {
@@ -231,7 +244,7 @@ func appendText[T string | []byte](to []byte, text T) []byte {
 func appendEscaped[T string | []byte](to []byte, text T) []byte {
 	const hex = "0123456789abcdef"
 	from := 0 // what is not appended yet
-	for i := plainASCII(text, 0); i < len(text); i = plainASCII(text, i) {
+	for i := plain(text, 0); i < len(text); i = plain(text, i) {
 		c := text[i]
 		long, escape := 1, ""
 		switch {
@@ -265,21 +278,4 @@ func appendEscaped[T string | []byte](to []byte, text T) []byte {
 		from = i
 	}
 	return append(to, text[from:]...)
-}
-
-// plainASCII returns where the first byte is that cannot stand in a JSON text as it
-// is, or is not ASCII, from i on; the length of text if there is none.
-func plainASCII[T string | []byte](text T, i int) int {
-	for ; i+8 <= len(text); i += 8 {
-		w := word(text[i : i+8])
-		if found := equal(w, '"') | equal(w, '\\') | below(w, ' ') | w&highs; found != 0 {
-			return i + first(found)
-		}
-	}
-	for ; i < len(text); i++ {
-		if c := text[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
-			return i
-		}
-	}
-	return i
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"unicode/utf8"
 )
 
 // kind is what an event is.
@@ -81,9 +80,6 @@ func (e *event) sourceIP() string {
 // fault.
 func (e *event) scan(payload []byte) fault {
 	s := scanner{text: payload}
-	if !utf8.Valid(payload) {
-		s.fail(noText)
-	}
 	e.readMembers(&s)
 	if !s.end() {
 		s.fail(malformed)

@@ -277,6 +277,14 @@ func (s *scanner) quoted() (q quoted) {
 			s.at = i + 1
 			return q
 		}
+		if s.text[i] >= utf8.RuneSelf {
+			if r, long := utf8.DecodeRune(s.text[i:]); r != utf8.RuneError || long > 1 {
+				i += long
+				continue
+			}
+			s.fail(noText)
+			return quoted{}
+		}
 		if s.text[i] != '\\' {
 			break
 		}
@@ -315,17 +323,17 @@ func below(w uint64, c byte) uint64 { return (w - ones*uint64(c)) &^ w & highs }
 func equal(w uint64, c byte) uint64 { return below(w^ones*uint64(c), 1) }
 func first(found uint64) int        { return bits.TrailingZeros64(found) / 8 }
 
-// plain returns where the first quotation mark, backslash or control character
-// is, from i on; the length of text if there is none.
-func plain(text []byte, i int) int {
+// plain returns where the first quotation mark, backslash, control character or
+// byte that is not ASCII is, from i on; the length of text if there is none.
+func plain[T string | []byte](text T, i int) int {
 	for ; i+8 <= len(text); i += 8 {
 		w := word(text[i : i+8])
-		if found := equal(w, '"') | equal(w, '\\') | below(w, ' '); found != 0 {
+		if found := equal(w, '"') | equal(w, '\\') | below(w, ' ') | w&highs; found != 0 {
 			return i + first(found)
 		}
 	}
 	for ; i < len(text); i++ {
-		if c := text[i]; c < ' ' || c == '"' || c == '\\' {
+		if c := text[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
 			return i
 		}
 	}
