@@ -1,6 +1,7 @@
 package awslambda
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,10 +27,11 @@ const (
 type event struct {
 	kind kind
 
-	version, method, path, rawPath, rawQuery string
+	version                         []byte
+	method, path, rawPath, rawQuery string
 
 	context struct {
-		stage, domain, connection string
+		stage, domain, connection []byte
 		// elb and http are whether there is such an object.
 		elb, http                bool
 		httpMethod, httpSourceIP string
@@ -44,10 +46,10 @@ type event struct {
 
 	records []record
 
-	source, detailType string
+	source, detailType []byte
 
 	// methodARN and routeARN are what an authorizer is asked about.
-	methodARN, routeARN string
+	methodARN, routeARN []byte
 
 	// arena is where its strings are.
 	arena arena
@@ -99,27 +101,27 @@ func (e *event) read(payload []byte) error {
 	v1 := e.method != ""
 	batch := len(e.records) > 0
 	// A rule of EventBridge, or a schedule of EventBridge Scheduler.
-	timed := (e.source == "aws.events" || e.source == "aws.scheduler") && e.detailType == "Scheduled Event"
+	timed := (string(e.source) == "aws.events" || string(e.source) == "aws.scheduler") && string(e.detailType) == "Scheduled Event"
 	switch n := count(v1, v2, batch, timed); {
 	case n == 0:
-		return fmt.Errorf("awslambda: the event%s is none that this package knows: %s", named(" of ", e.source), shapeOf(payload))
+		return fmt.Errorf("awslambda: the event%s is none that this package knows: %s", named(" of ", string(e.source)), shapeOf(payload))
 	case n > 1:
 		return fmt.Errorf("awslambda: the event is of two minds, so nobody can tell what it asks: %s", shapeOf(payload))
-	case (v1 || v2) && (e.methodARN != "" || e.routeARN != ""):
+	case (v1 || v2) && len(e.methodARN)+len(e.routeARN) > 0:
 		return errors.New("awslambda: the event asks an authorizer, and a handler of requests is none: take it off the API's authorizers")
-	case (v1 || v2) && e.context.connection != "":
+	case (v1 || v2) && len(e.context.connection) > 0:
 		return errors.New("awslambda: the event is of a WebSocket, which a handler of requests cannot answer")
-	case v2 && e.version != "2.0", v2 && (e.multiHeaders.there || e.path != ""):
+	case v2 && string(e.version) != "2.0", v2 && (e.multiHeaders.there || e.path != ""):
 		return fmt.Errorf("awslambda: the event has fields of v1 and of v2: %s", shapeOf(payload))
-	case v2 && strings.Contains(e.context.domain, ".lambda-url."):
+	case v2 && bytes.Contains(e.context.domain, lambdaURL):
 		e.kind = functionURL
 	case v2:
 		e.kind = httpAPI
-	case v1 && (e.rawPath != "" || e.version == "2.0"):
+	case v1 && (e.rawPath != "" || string(e.version) == "2.0"):
 		return fmt.Errorf("awslambda: the event has fields of v1 and of v2: %s", shapeOf(payload))
 	case v1 && e.context.elb:
 		e.kind = alb
-	case v1 && e.version == "1.0": // a REST API tells no version
+	case v1 && string(e.version) == "1.0": // a REST API tells no version
 		e.kind = httpAPI1
 	case v1:
 		e.kind = restAPI
@@ -135,6 +137,9 @@ func (e *event) read(payload []byte) error {
 	}
 	return nil
 }
+
+// lambdaURL stands in the domain of every function URL.
+var lambdaURL = []byte(".lambda-url.")
 
 func count(facts ...bool) (n int) {
 	for _, f := range facts {

@@ -104,7 +104,7 @@ func (e *event) readMembers(s *scanner) {
 	for more := s.orNull('{'); more; more = s.more('}') {
 		switch s.member(eventMembers, &seen) {
 		case "version":
-			e.version = s.string(&e.arena)
+			e.version = s.bytes()
 		case "httpMethod":
 			e.method = s.string(&e.arena)
 		case "path":
@@ -138,13 +138,13 @@ func (e *event) readMembers(s *scanner) {
 				e.records = append(e.records, e.readRecord(s))
 			}
 		case "source":
-			e.source = s.string(&e.arena)
+			e.source = s.bytes()
 		case "detail-type":
-			e.detailType = s.string(&e.arena)
+			e.detailType = s.bytes()
 		case "methodArn":
-			e.methodARN = s.string(&e.arena)
+			e.methodARN = s.bytes()
 		case "routeArn":
-			e.routeARN = s.string(&e.arena)
+			e.routeARN = s.bytes()
 		default:
 			s.skip()
 		}
@@ -156,11 +156,11 @@ func (e *event) readContext(s *scanner) {
 	for more := s.orNull('{'); more; more = s.more('}') {
 		switch s.member(contextMembers, &seen) {
 		case "stage":
-			e.context.stage = s.string(&e.arena)
+			e.context.stage = s.bytes()
 		case "domainName":
-			e.context.domain = s.string(&e.arena)
+			e.context.domain = s.bytes()
 		case "connectionId":
-			e.context.connection = s.string(&e.arena)
+			e.context.connection = s.bytes()
 		case "elb":
 			e.context.elb = s.next() != 'n'
 			s.skip()

@@ -85,7 +85,7 @@ func (h *Handler) path(e *event) (string, bool) {
 		if !isPlain(path) {
 			path = (&url.URL{Path: path}).EscapedPath()
 		}
-		if stage := e.context.stage; !h.cfg.KeepStage && stage != "" && stage != "$default" {
+		if stage := string(e.context.stage); !h.cfg.KeepStage && stage != "" && stage != "$default" {
 			path = without(path, "/"+stage)
 		}
 	case functionURL:

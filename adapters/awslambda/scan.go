@@ -148,6 +148,15 @@ func (s *scanner) string(a *arena) string {
 	return a.keep(s.quoted().unescaped())
 }
 
+// bytes reads a text that is needed only as long as the payload is there; null is
+// none.
+func (s *scanner) bytes() []byte {
+	if s.null() {
+		return nil
+	}
+	return s.quoted().unescaped()
+}
+
 // name reads the name of a member, and the colon behind it.
 func (s *scanner) name() quoted {
 	name := s.quoted()
@@ -400,25 +409,32 @@ func (q quoted) bytes() []byte {
 	}
 	// What is read is never shorter than what is written: there is always room for
 	// eight bytes where eight are read.
-	to, raw := make([]byte, len(q.raw)), q.raw
+	raw := q.raw
+	to := make([]byte, len(raw))
 	n := 0
-	for len(raw) > 0 {
-		if len(raw) >= 8 {
-			w := word(raw)
+	for at := 0; at < len(raw); {
+		if at+8 <= len(raw) {
+			w := word(raw[at : at+8])
 			binary.LittleEndian.PutUint64(to[n:], w)
-			if found := equal(w, '\\'); found == 0 {
-				n, raw = n+8, raw[8:]
+			found := equal(w, '\\')
+			if found == 0 {
+				n, at = n+8, at+8
 				continue
-			} else {
-				n, raw = n+first(found), raw[first(found):]
 			}
-		} else if raw[0] != '\\' {
-			to[n] = raw[0]
-			n, raw = n+1, raw[1:]
+			n, at = n+first(found), at+first(found)
+		} else if raw[at] != '\\' {
+			to[n] = raw[at]
+			n, at = n+1, at+1
+			continue
+		}
+		c := raw[at+1]
+		if c == '"' { // most of all, in a body
+			to[n] = c
+			n, at = n+1, at+2
 			continue
 		}
 		long := 2
-		switch c := raw[1]; c {
+		switch c {
 		case 'b':
 			to[n] = '\b'
 		case 'f':
@@ -430,17 +446,17 @@ func (q quoted) bytes() []byte {
 		case 't':
 			to[n] = '\t'
 		case 'u':
-			r, _ := unit(raw)
+			r, _ := unit(raw[at:])
 			long = 6
 			if utf16.IsSurrogate(r) {
-				other, _ := unit(raw[6:])
+				other, _ := unit(raw[at+6:])
 				r, long = utf16.DecodeRune(r, other), 12
 			}
 			n += utf8.EncodeRune(to[n:], r) - 1
 		default:
 			to[n] = c
 		}
-		n, raw = n+1, raw[long:]
+		n, at = n+1, at+long
 	}
 	return to[:n]
 }

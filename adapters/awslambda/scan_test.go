@@ -141,8 +141,8 @@ type content struct {
 
 func (e *event) told() content {
 	c := content{
-		texts: []string{e.version, e.method, e.path, e.rawPath, e.rawQuery, e.context.stage, e.context.domain, e.context.connection, e.context.httpMethod, e.context.httpSourceIP,
-			e.context.identitySourceIP, e.source, e.detailType, e.methodARN, e.routeARN},
+		texts: []string{string(e.version), e.method, e.path, e.rawPath, e.rawQuery, string(e.context.stage), string(e.context.domain), string(e.context.connection), e.context.httpMethod, e.context.httpSourceIP,
+			e.context.identitySourceIP, string(e.source), string(e.detailType), string(e.methodARN), string(e.routeARN)},
 		flags: []bool{e.context.elb, e.context.http, e.encoded}, cookies: append([]string{}, e.cookies...), body: string(e.body.bytes()),
 	}
 	for _, r := range e.records {
