@@ -324,6 +324,7 @@ func (i *Injection) Remove() {
 	i.owner.mu.Lock()
 	defer i.owner.mu.Unlock()
 	i.removed = true
+	i.owner.list = slices.DeleteFunc(slices.Clone(i.owner.list), func(other *Injection) bool { return other == i })
 }
 
 // fits is called with the owner's lock held.

@@ -29,6 +29,9 @@ const maxControlBody = 16 << 20
 // order is watched.
 const maxAdvance = 100 * 24 * time.Hour
 
+// eventsPath is where the events of the sandbox are told.
+const eventsPath = "/_sandbox/events"
+
 // controlCall is one call of the control API.
 type controlCall struct {
 	Method, Path, About string
@@ -54,8 +57,16 @@ func (w *world) controlCalls() []controlCall {
 		{"GET", "/_sandbox/robot-events", "what the robot was told, the newest first", w.getRobotEvents},
 		{"GET", "/_sandbox/requests", "what the platform, the cloud and WeChat were asked, and what the platform sent", w.getRequests},
 		{"POST", "/_sandbox/sweep", "does everything that is due, now", w.postSweep},
-		{"GET", "/_sandbox/clock", "what time it is in the sandbox", w.getClock},
-		{"POST", "/_sandbox/clock", `moves the clock ahead: {"advance": "15m"}`, w.postClock},
+		{"GET", "/_sandbox/clock", "what time it is in the sandbox, and when something happens next by itself", w.getClock},
+		{"POST", "/_sandbox/clock", `moves the clock ahead: {"advance": "15m"}, or {"to": "next"} to when something happens by itself`, w.postClock},
+		{"GET", "/_sandbox/faults", "every fault: whether it is on, and how often it has struck", w.getFaults},
+		{"POST", "/_sandbox/faults", `switches one fault on or off: {"name": "duplicate", "on": true}`, w.postFaults},
+		{"POST", "/_sandbox/crash", "the merchant crashes now, and starts again from the journal", w.postCrash},
+		{"GET", "/_sandbox/mutators", "what a notification can be changed by, and what a strict merchant makes of it", w.getMutators},
+		{"POST", "/_sandbox/notify", `sends an order's notification again, changed if you like: {"out_trade_no": "…", "mutate": ["wrong-key"]}`, w.postNotify},
+		{"POST", "/_sandbox/explain", `shows what of a message is signed, and where two sides part: {"body": "…", "content_type": "…", "theirs": "…"}`, w.postExplain},
+		{"GET", "/_sandbox/journal", "the records of the journal, by id; ?prefix=, ?after= and ?limit= up to 500", w.getJournal},
+		{"GET", eventsPath, "server-sent events: purchase, hop, clock, faults, payout, codes", nil},
 	}
 }
 
@@ -67,6 +78,9 @@ func (w *world) controlHandler() http.Handler {
 	}
 	routes := console{w}.routes()
 	for _, call := range w.controlCalls() {
+		if call.handle == nil {
+			continue // it streams, which no core.Handler does
+		}
 		routes[call.Method+" "+call.Path] = core.HandlerFunc(func(ctx context.Context, r *core.Request) *core.Response {
 			return w.controlAnswer(call.handle(ctx, r))
 		})
@@ -74,7 +88,14 @@ func (w *world) controlHandler() http.Handler {
 	// A page from elsewhere, in the browser of whoever runs the sandbox, must
 	// not reach this: neither by a rebound name nor by a form.
 	foreign := http.NewCrossOriginProtection()
-	return onlyLoopback(foreign.Handler(nethttp.Config{MaxBody: maxControlBody, Logger: w.log}.Wrap(routes)))
+	answers := nethttp.Config{MaxBody: maxControlBody, Logger: w.log}.Wrap(routes)
+	return onlyLoopback(foreign.Handler(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == eventsPath {
+			w.serveEvents(rw, r)
+			return
+		}
+		answers.ServeHTTP(rw, r)
+	})))
 }
 
 // controlAnswer says what went wrong in words, unlike every other handler: who
@@ -198,16 +219,28 @@ func (w *world) postSweep(ctx context.Context, _ *core.Request) (any, error) {
 	return w.current.Load().sweeper.Reconcile(ctx)
 }
 
-func (w *world) getClock(context.Context, *core.Request) (any, error) {
-	return map[string]time.Time{"now": w.clock.Now().UTC()}, nil
+func (w *world) getClock(ctx context.Context, _ *core.Request) (any, error) {
+	times := map[string]time.Time{"now": w.clock.Now().UTC()}
+	next, ok, err := w.nextDue(ctx)
+	if ok && err == nil { // the time can be told without a journal
+		times["next"] = next.UTC()
+	}
+	return times, nil
 }
 
 func (w *world) postClock(ctx context.Context, r *core.Request) (any, error) {
 	var wish struct {
 		Advance string `json:"advance"`
+		To      string `json:"to"`
 	}
 	if err := json.Unmarshal(r.Body, &wish); err != nil {
 		return nil, invalid(`the body must be an object such as {"advance": "15m"}`)
+	}
+	if wish.To == "next" && wish.Advance == "" {
+		if err := w.advanceToNext(ctx); err != nil {
+			return nil, err
+		}
+		return w.getClock(ctx, r)
 	}
 	by, err := time.ParseDuration(wish.Advance)
 	if err != nil || by <= 0 || by > maxAdvance {

@@ -234,6 +234,8 @@ func (e *frame) hop(m masks) hop {
 func (h *hop) ofExchange(x *testkit.Exchange, m masks) {
 	h.Kind, h.Label, h.Status, h.Faults = hopRequest, string(x.Call), x.Status, names(x.Faults)
 	switch {
+	case x.Peer == sentPeer: // by whoever forges, in the platform's place
+		h.From, h.To, h.Kind = partyPlatform, partyMerchant, hopNotification
 	case notifies(x.Call), x.Call == testkit.CallRobotEvent:
 		h.From, h.To, h.Kind = partyPlatform, partyMerchant, hopNotification
 	case x.Peer == testkit.PeerTuya:

@@ -1,12 +1,11 @@
 package sandbox
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/url"
+	"go/format"
 	"slices"
 	"strings"
 
@@ -245,41 +244,57 @@ func shellQuoted(text string) string { return "'" + strings.ReplaceAll(text, "'"
 // goTest is the file of a test that sends a notification again and asks for
 // the answer that a strict merchant gives.
 func goTest(o opened) string {
-	require := map[string]string{"accept": "RequireAcknowledged", "reject": "RequireRefused"}[o.Verdict]
+	require := "RequireAcknowledged"
 	switch {
+	case o.Verdict == "reject":
+		require = "RequireRefused"
 	case o.Status >= 500:
 		require = "RequireTryLater"
 	case o.Status >= 400:
 		require = "RequireRefused"
 	}
-	address := o.URL
-	if u, err := url.Parse(o.URL); err == nil {
-		address = u.Path
+	address, query, _ := strings.Cut(o.URL, "?")
+	needs, more := "", ""
+	for _, line := range o.RequestHeader {
+		if line.Name != "Content-Type" {
+			needs = "\t\"github.com/imprest-go/imprest/core\"\n"
+			more += fmt.Sprintf("\t\t\t{Name: %q, Value: %q},\n", line.Name, line.Value)
+		}
 	}
-	var b bytes.Buffer
-	fmt.Fprintf(&b, `package shop_test
+	if more != "" {
+		more = "\t\tHeader: core.Header{\n" + more + "\t\t},\n"
+	}
+	if query != "" {
+		more += fmt.Sprintf("\t\tQuery: %q,\n", query)
+	}
+	source := fmt.Sprintf(`package shop_test
 
 import (
 	"testing"
 
-	"github.com/imprest-go/imprest/testkit"
+%s	"github.com/imprest-go/imprest/testkit"
 )
 
-// %s as the sandbox recorded it (%s), sent to a merchant that listens.
+// A notification as the sandbox recorded it (%s), sent to a merchant that
+// listens.
 func Test%s(t *testing.T) {
 	message := testkit.Message{
-		Method:      %q,
+		Method: %q,
 		ContentType: %q,
-		Body:        []byte(%s),
-	}
+		Body: []byte(%s),
+%s	}
 	resp, err := message.Post(t.Context(), nil, %q)
 	if err != nil {
 		t.Fatal(err)
 	}
 	testkit.%s(t, resp)
 }
-`, address, o.ID, testName(o.ID), o.Method, o.ContentType, goQuoted(o.RequestBody), o.URL, require)
-	return b.String()
+`, needs, o.ID, testName(o.ID), o.Method, o.ContentType, goQuoted(o.RequestBody), more, address, require)
+	formatted, err := format.Source([]byte(source))
+	if err != nil {
+		return source
+	}
+	return string(formatted)
 }
 
 // goQuoted writes a body as a Go literal, raw where that is possible.

@@ -79,6 +79,7 @@ func (w *world) serve(parent context.Context, work func(context.Context) error) 
 		return errDone
 	})
 	<-ctx.Done()
+	w.bus.close() // who looks on would keep a server from ending
 	w.platform.Close()
 	w.cloud.Close()
 	w.outbound.CloseIdleConnections()

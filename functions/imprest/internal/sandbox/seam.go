@@ -28,6 +28,8 @@ type seamStore struct {
 	told func(stored journal.Record, p purchase.Purchase, faults ...string)
 	// stumbled is told of every purchase that a fault kept from being written.
 	stumbled func(p purchase.Purchase, fault string, why error)
+	// other is told of every other record that was written.
+	other func(journal.Record)
 
 	calls sync.RWMutex // held for reading while a call is under way
 	dead  chan struct{}
@@ -35,7 +37,7 @@ type seamStore struct {
 }
 
 func newSeamStore(inner journal.Store, w *world) *seamStore {
-	return &seamStore{inner: inner, plan: w.plan, told: w.wrote, stumbled: w.stumbled, dead: make(chan struct{})}
+	return &seamStore{inner: inner, plan: w.plan, told: w.wrote, stumbled: w.stumbled, other: w.wroteOther, dead: make(chan struct{})}
 }
 
 // crashed reports whether the life of this store is over.
@@ -74,7 +76,11 @@ func (s *seamStore) Put(ctx context.Context, r journal.Record) (journal.Record, 
 	}
 	defer s.leave()
 	if !strings.HasPrefix(r.ID, purchase.Prefix) {
-		return s.inner.Put(ctx, r)
+		stored, err := s.inner.Put(ctx, r)
+		if err == nil {
+			s.other(stored)
+		}
+		return stored, err
 	}
 	var p purchase.Purchase
 	if err := json.Unmarshal(r.Body, &p); err != nil {

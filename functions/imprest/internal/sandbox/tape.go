@@ -26,6 +26,7 @@ type tape struct {
 	frames  []*frame // the oldest first
 	bytes   int
 	acts    int
+	sent    int
 	states  map[string]purchase.State // of the purchases that have a write here
 	reasons map[string][]string       // why a body was refused, until its exchange ends
 	waiting int                       // how many reasons there are
@@ -194,4 +195,12 @@ func (t *tape) nextAct() string {
 	defer t.mu.Unlock()
 	t.acts++
 	return fmt.Sprintf("shop-%d", t.acts)
+}
+
+// nextSent numbers what is sent in the platform's place.
+func (t *tape) nextSent() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.sent++
+	return t.sent
 }

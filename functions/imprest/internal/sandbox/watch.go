@@ -217,6 +217,3 @@ func legal(history []write) error {
 	}
 	return nil
 }
-
-// note tells those who look on of what is on the tape now.
-func (w *world) note(*frame) {}

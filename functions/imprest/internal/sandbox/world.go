@@ -34,6 +34,7 @@ type world struct {
 	clock *testkit.Clock
 	plan  *plan
 	tape  *tape
+	bus   *bus
 	watch *watch // of a run with Once; else nil
 
 	platform     *testkit.Platform
@@ -75,7 +76,7 @@ func users() []testkit.User {
 // newWorld builds everything and serves nothing yet. Whoever gets a world
 // calls its close.
 func newWorld(ctx context.Context, cfg Config) (_ *world, err error) {
-	w := &world{cfg: cfg, out: newPrinter(cfg.Out), log: cfg.Logger, clock: testkit.NewRunningClock(), tape: newTape()}
+	w := &world{cfg: cfg, out: newPrinter(cfg.Out), log: cfg.Logger, clock: testkit.NewRunningClock(), tape: newTape(), bus: newBus()}
 	if cfg.Once {
 		// A clock that stands still unless the run moves it: nothing then
 		// happens by itself, and the same seed ends in the same state.
@@ -244,6 +245,7 @@ func (w *world) advance(ctx context.Context, by time.Duration) error {
 		return err
 	}
 	w.clock.Advance(by)
+	w.bus.publish("clock", map[string]any{"now": w.clock.Now().UTC()})
 	return nil
 }
 
