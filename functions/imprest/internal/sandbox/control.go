@@ -221,8 +221,7 @@ func (w *world) postSweep(ctx context.Context, _ *core.Request) (any, error) {
 
 func (w *world) getClock(ctx context.Context, _ *core.Request) (any, error) {
 	times := map[string]time.Time{"now": w.clock.Now().UTC()}
-	next, ok, err := w.nextDue(ctx)
-	if ok && err == nil { // the time can be told without a journal
+	if next, err := w.nextDue(ctx); err == nil && !next.IsZero() { // the time can be told without a journal
 		times["next"] = next.UTC()
 	}
 	return times, nil

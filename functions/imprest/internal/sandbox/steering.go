@@ -234,50 +234,35 @@ func (w *world) postExplain(_ context.Context, r *core.Request) (any, error) {
 	return w.explain(wish.Body, wish.ContentType, wish.Theirs), nil
 }
 
-// journalRecord is a record as the console shows it, secrets masked.
-type journalRecord struct {
-	ID      string
-	Version int64
-	// Due and Expires are zero for never.
-	Due, Expires time.Time
-	// Body is indented where it is JSON.
-	Body string
+// recordView is a record as the control API shows it, secrets masked.
+type recordView struct {
+	ID      string    `json:"id"`
+	Version int64     `json:"version"`
+	Due     time.Time `json:"due,omitzero"`
+	Expires time.Time `json:"expires,omitzero"`
+	// Body is JSON as it is, and anything else as a string.
+	Body json.RawMessage `json:"body"`
 }
 
-// MarshalJSON implements json.Marshaler.
-func (r journalRecord) MarshalJSON() ([]byte, error) {
-	body, err := json.RawMessage(r.Body), error(nil)
-	if !json.Valid(body) {
-		body, err = json.Marshal(r.Body)
-	}
+// records returns the records whose id begins with prefix and comes after
+// after, at most limit.
+func (w *world) records(ctx context.Context, prefix, after string, limit int) ([]recordView, error) {
+	found, err := w.current.Load().store.List(ctx, prefix, after, limit)
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(struct {
-		ID      string          `json:"id"`
-		Version int64           `json:"version"`
-		Due     time.Time       `json:"due,omitzero"`
-		Expires time.Time       `json:"expires,omitzero"`
-		Body    json.RawMessage `json:"body"`
-	}{r.ID, r.Version, r.Due, r.Expires, body})
-}
-
-// journalPage returns the records whose id begins with prefix and comes after
-// after, at most limit. next is what to go on after, "" at the end.
-func (w *world) journalPage(ctx context.Context, prefix, after string, limit int) (records []journalRecord, next string, err error) {
-	found, err := w.current.Load().store.List(ctx, prefix, after, limit+1)
-	if err != nil {
-		return nil, "", err
-	}
-	if len(found) > limit {
-		found = found[:limit]
-		next = found[limit-1].ID
-	}
 	m := w.masks()
+	list := []recordView{}
 	for _, r := range found {
-		records = append(records, journalRecord{r.ID, r.Version, r.Due, r.Expires, m.record(r.ID, r.Body)})
+		body := json.RawMessage(m.record(r.ID, r.Body))
+		if !json.Valid(body) {
+			if body, err = json.Marshal(string(body)); err != nil {
+				return nil, err
+			}
+		}
+		list = append(list, recordView{r.ID, r.Version, r.Due, r.Expires, body})
 	}
-	return records, next, nil
+	return list, nil
 }
 
 func (w *world) getJournal(ctx context.Context, r *core.Request) (any, error) {
@@ -291,37 +276,16 @@ func (w *world) getJournal(ctx context.Context, r *core.Request) (any, error) {
 			return nil, invalid("limit must be 1 to 500")
 		}
 	}
-	records, next, err := w.journalPage(ctx, query.Get("prefix"), query.Get("after"), limit)
-	if records == nil {
-		records = []journalRecord{}
-	}
-	return struct {
-		Records []journalRecord `json:"records"`
-		Next    string          `json:"next,omitempty"`
-	}{records, next}, err
-}
-
-// nextDue is when the next thing happens by itself: a record of the journal is
-// due, or a fake's timer; false if nothing will.
-func (w *world) nextDue(ctx context.Context) (time.Time, bool, error) {
-	next, ok := w.clock.Next()
-	records, err := w.current.Load().store.Due(ctx, w.clock.Now().Add(maxAdvance), 1)
-	if err != nil {
-		return time.Time{}, false, err
-	}
-	if len(records) > 0 && (!ok || records[0].Due.Before(next)) {
-		next, ok = records[0].Due, true
-	}
-	return next, ok, nil
+	return w.records(ctx, query.Get("prefix"), query.Get("after"), limit)
 }
 
 // advanceToNext moves the clock to nextDue.
 func (w *world) advanceToNext(ctx context.Context) error {
-	next, ok, err := w.nextDue(ctx)
+	next, err := w.nextDue(ctx)
 	if err != nil {
 		return err
 	}
-	if !ok {
+	if next.IsZero() {
 		return conflicting("nothing will happen by itself")
 	}
 	return w.advance(ctx, max(next.Sub(w.clock.Now()), time.Millisecond))
