@@ -115,8 +115,8 @@ func (g *group) leave(ctx context.Context, w *write) error {
 	if g.running == nil || g.running != w.batch {
 		return nil
 	}
-	for _, r := range w.records {
-		g.abandoned[r.ID] = g.running
+	for i := range w.records { // the leader may be counting up their versions
+		g.abandoned[w.records[i].ID] = g.running
 	}
 	return fmt.Errorf("%w: %w", journal.ErrUnknown, ctx.Err())
 }
