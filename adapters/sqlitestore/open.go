@@ -101,7 +101,7 @@ func open(ctx context.Context, path string) (_ *Store, err error) {
 		return nil, err
 	}
 	s := &Store{log: log{step: logPages}}
-	s.group = newGroup(s.commit)
+	s.group, s.reads = newGroup(s.commit), newReads(s.look)
 	// The first connection waits for others in short steps, so that flushLog can
 	// keep to ctx. It stays until the writer is connected: while somebody is,
 	// a log that another process leaves behind is not read anew.

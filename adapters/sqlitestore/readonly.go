@@ -69,6 +69,7 @@ func openReadOnly(ctx context.Context, path string) (_ *Store, err error) {
 		return nil, fmt.Errorf("%w: it is empty", errForeign)
 	}
 	s := &Store{}
+	s.reads = newReads(s.look)
 	s.group = newGroup(func([]*write) error { return ErrReadOnly })
 	s.group.refusal = ErrReadOnly
 	// SQLite reads a log through an index beside it. Where there is a log, both

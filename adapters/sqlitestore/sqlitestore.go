@@ -45,9 +45,11 @@ type Store struct {
 	all    [journal.MaxPutAll + 1]*sql.Stmt // of so many records, as they are needed
 
 	readers *sql.DB
-	get     *sql.Stmt
+	get     [len(readSizes)]*sql.Stmt
 	due     *sql.Stmt
 	list    *sql.Stmt
+
+	reads *reads
 
 	group   *group
 	commits int64 // by the leader; that it is far below the number of writes is the point
@@ -70,11 +72,14 @@ func (s *Store) prepare(ctx context.Context) error {
 
 // reading is the statements that a store needs which is only read.
 func (s *Store) reading() []prepared {
-	return []prepared{
-		{&s.get, s.readers, "SELECT " + columns + " FROM records WHERE id = ?"},
+	all := []prepared{
 		{&s.due, s.readers, "SELECT " + columns + " FROM records WHERE due <= ? ORDER BY due LIMIT ?"},
 		{&s.list, s.readers, "SELECT " + columns + " FROM records WHERE id >= ? AND id < ? ORDER BY id LIMIT ?"},
 	}
+	for i, n := range readSizes {
+		all = append(all, prepared{&s.get[i], s.readers, lookFor(n)})
+	}
+	return all
 }
 
 // Put implements [journal.Store].
@@ -141,16 +146,7 @@ func (s *Store) Get(ctx context.Context, id string) (journal.Record, error) {
 	if err := s.group.settled(ctx, id); err != nil {
 		return journal.Record{}, err
 	}
-	// A context that can end costs the driver two goroutines, which is more than
-	// the look-up takes: by then it is over.
-	r, err := scan(s.get.QueryRowContext(context.WithoutCancel(ctx), id))
-	if errors.Is(err, sql.ErrNoRows) {
-		return journal.Record{}, journal.ErrNotFound
-	}
-	if err != nil {
-		return journal.Record{}, s.unread(ctx, "get", err)
-	}
-	return r, nil
+	return s.reads.get(ctx, id)
 }
 
 // Due implements [journal.Store]. It is exact: nothing lags.
