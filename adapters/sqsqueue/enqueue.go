@@ -41,10 +41,12 @@ type sendMessage struct {
 // changes the queue, the role or the credentials; core.CodeUnreached;
 // core.CodeUnknown, where the message may be in the queue. core.Retryable is true
 // for busy, unreached and unknown ones: a second message does no harm.
-func (q *Queue) Enqueue(ctx context.Context, id string) error {
+func (q *Queue) Enqueue(ctx context.Context, id string) (err error) {
 	if !isName(id) {
 		return core.Invalid(op, "the id of a purchase has 1 to 128 bytes from ! to ~")
 	}
+	ctx, ended := core.Observe(ctx, q.observer, core.Work{Kind: "call", Name: op, Subject: id})
+	defer func() { ended(err) }()
 	ctx, cancel := context.WithTimeout(ctx, q.timeout)
 	defer cancel()
 	body, err := json.Marshal(struct {

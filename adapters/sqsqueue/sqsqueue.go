@@ -41,6 +41,8 @@ type Config struct {
 	Timeout time.Duration
 	// Now tells the time that is signed; nil is time.Now.
 	Now func() time.Time
+	// Observer is told of every call; nil is nobody.
+	Observer core.Observer
 }
 
 // Queue puts messages into an SQS queue. Make one with [New]. It is safe for use
@@ -52,6 +54,7 @@ type Queue struct {
 	timeout               time.Duration
 	client                *http.Client
 	now                   func() time.Time
+	observer              core.Observer
 
 	// Functions, so that the linker keeps no other method of what they are of.
 	credentials func(context.Context) (aws.Credentials, error)
@@ -101,7 +104,7 @@ func New(cfg Config) (*Queue, error) {
 	}
 	endpoint.Path = strings.TrimRight(endpoint.Path, "/") + "/"
 	q := &Queue{
-		url: cfg.URL, endpoint: endpoint.String(), region: region, fifo: fifo, group: cfg.Group, timeout: cfg.Timeout, now: cfg.Now,
+		url: cfg.URL, endpoint: endpoint.String(), region: region, fifo: fifo, group: cfg.Group, timeout: cfg.Timeout, now: cfg.Now, observer: cfg.Observer,
 		client: &http.Client{}, credentials: cfg.Credentials.Retrieve, sign: v4.NewSigner().SignHTTP,
 	}
 	if q.timeout == 0 {

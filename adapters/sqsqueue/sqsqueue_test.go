@@ -154,6 +154,26 @@ func TestEnqueue(t *testing.T) {
 
 // The server that is called is the URL's, and so is the region, unless it names
 // none.
+// told is an Observer that writes down how each call ended.
+type told []string
+
+func (o *told) Observe(ctx context.Context, w core.Work) (context.Context, func(error)) {
+	return ctx, func(err error) {
+		*o = append(*o, strings.Join([]string{w.Kind, w.Name, w.Subject, string(core.CodeOf(err))}, " "))
+	}
+}
+
+func TestTheObserverIsToldHowEachCallEnded(t *testing.T) {
+	var seen told
+	f := startFake(t, "cn-north-1")
+	q := queue(t, sqsqueue.Config{URL: standard, Endpoint: f.URL, Observer: &seen})
+	require.NoError(t, q.Enqueue(t.Context(), "o-1"))
+	f.Close()
+	require.Error(t, q.Enqueue(t.Context(), "o-2"))
+	require.Error(t, q.Enqueue(t.Context(), "not an id"), "no call is made")
+	assert.Equal(t, told{"call sqsqueue.Enqueue o-1 ", "call sqsqueue.Enqueue o-2 unreached"}, seen)
+}
+
 func TestWhereTheQueueIs(t *testing.T) {
 	for url, want := range map[string][]string{
 		standard: {"sqs.cn-north-1.amazonaws.com.cn", "cn-north-1"},

@@ -68,6 +68,8 @@ type Config struct {
 	Timeout time.Duration
 	// Now tells the time; nil is time.Now.
 	Now func() time.Time
+	// Observer is told of every call; nil is nobody.
+	Observer core.Observer
 }
 
 // Deliverer implements purchase.Deliverer. It is safe for use by many
@@ -124,7 +126,9 @@ type Delivery struct {
 }
 
 // Deliver implements purchase.Deliverer.
-func (d *Deliverer) Deliver(ctx context.Context, p purchase.Purchase) error {
+func (d *Deliverer) Deliver(ctx context.Context, p purchase.Purchase) (err error) {
+	ctx, ended := core.Observe(ctx, d.cfg.Observer, core.Work{Kind: "call", Name: "webhook.Deliver", Subject: p.ID})
+	defer func() { ended(err) }()
 	delivery := Delivery{ID: p.ID, Offer: p.OfferID, Title: p.Title, Amount: p.Amount, Buyer: p.Buyer, Data: p.Data}
 	if p.Payment != nil {
 		delivery.TradeNo = p.Payment.TradeNo
@@ -146,7 +150,9 @@ func (d *Deliverer) Deliver(ctx context.Context, p purchase.Purchase) error {
 }
 
 // Delivered implements purchase.Deliverer.
-func (d *Deliverer) Delivered(ctx context.Context, p purchase.Purchase) (bool, error) {
+func (d *Deliverer) Delivered(ctx context.Context, p purchase.Purchase) (granted bool, err error) {
+	ctx, ended := core.Observe(ctx, d.cfg.Observer, core.Work{Kind: "call", Name: "webhook.Delivered", Subject: p.ID})
+	defer func() { ended(err) }()
 	status, body, err := d.call(ctx, "webhook.Delivered", http.MethodGet, "/"+url.PathEscape(p.ID), p.ID, nil)
 	if err != nil {
 		return false, err

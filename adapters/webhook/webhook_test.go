@@ -1,6 +1,7 @@
 package webhook_test
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"log"
@@ -54,6 +55,30 @@ func TestWhatAnAnswerMeans(t *testing.T) {
 		assert.Equal(t, code, core.CodeOf(err), status)
 		assert.Equal(t, false, core.Retryable(err) && code == core.CodeUnknown, "%d: what may have had its effect is asked about first", status)
 	}
+}
+
+// told is an Observer that writes down how each call ended.
+type told []string
+
+func (o *told) Observe(ctx context.Context, w core.Work) (context.Context, func(error)) {
+	return ctx, func(err error) {
+		*o = append(*o, strings.Join([]string{w.Kind, w.Name, w.Subject, string(core.CodeOf(err))}, " "))
+	}
+}
+
+func TestTheObserverIsToldHowEachCallEnded(t *testing.T) {
+	status := http.StatusGone
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
+	defer server.Close()
+	var seen told
+	d, err := webhook.New(webhook.Config{URL: server.URL, Key: key, Observer: &seen})
+	require.NoError(t, err)
+	require.Error(t, d.Deliver(t.Context(), sold))
+	status = http.StatusOK
+	require.NoError(t, d.Deliver(t.Context(), sold))
+	_, err = d.Delivered(t.Context(), sold)
+	require.Error(t, err)
+	assert.Equal(t, told{"call webhook.Deliver p1 refused", "call webhook.Deliver p1 ", "call webhook.Delivered p1 unknown"}, seen)
 }
 
 // Whatever the address looks like, what is signed is what the server sees.

@@ -72,14 +72,14 @@ func (l *Login) State(ctx context.Context, r *core.Request) *core.Response {
 // login ends. Why it was refused is for Logger and Observer, as the error of
 // [Config.Platform] says it.
 func (l *Login) Return(ctx context.Context, r *core.Request) *core.Response {
-	return l.handle(ctx, r, "login.Return", http.MethodGet, func(ctx context.Context) (*core.Response, error) {
+	return l.handle(ctx, r, opReturn, http.MethodGet, func(ctx context.Context) (*core.Response, error) {
 		query, err := readQuery(r)
 		if err != nil {
 			return nil, err
 		}
-		session, cookie, err := l.finish(ctx, r, "login.Return", consent{query.Get("code"), query.Get("state"), query.Get("err_code")})
+		session, cookie, err := l.finish(ctx, r, opReturn, consent{query.Get("code"), query.Get("state"), query.Get("err_code")})
 		if err == ErrDeclined {
-			return l.cfg.Declined.Handle(ctx, r), nil
+			return l.cfg.Declined.Handle(ctx, r), err
 		}
 		if err != nil {
 			return nil, err
@@ -96,7 +96,7 @@ func (l *Login) Return(ctx context.Context, r *core.Request) *core.Response {
 // {"open_id": …, "nickname": …, "issued_at": …, "expires_at": …}. A request
 // from another site is 403 with core.RefusedText.
 func (l *Login) HandIn(ctx context.Context, r *core.Request) *core.Response {
-	return l.handle(ctx, r, "login.HandIn", http.MethodPost, func(ctx context.Context) (*core.Response, error) {
+	return l.handle(ctx, r, opHandIn, http.MethodPost, func(ctx context.Context) (*core.Response, error) {
 		if err := l.checkOrigin(r); err != nil {
 			return nil, err
 		}
@@ -110,9 +110,9 @@ func (l *Login) HandIn(ctx context.Context, r *core.Request) *core.Response {
 		if err != nil {
 			return nil, err
 		}
-		session, cookie, err := l.finish(ctx, r, "login.HandIn", in)
+		session, cookie, err := l.finish(ctx, r, opHandIn, in)
 		if err == ErrDeclined { // a page's script reads it: no place for a page
-			return core.JSON(http.StatusForbidden, map[string]bool{"declined": true}), nil
+			return core.JSON(http.StatusForbidden, map[string]bool{"declined": true}), err
 		}
 		if err != nil {
 			return nil, err
@@ -163,14 +163,6 @@ func (c consent) agreed() bool { return c.errCode == "" || c.errCode == "0" || c
 // finish uses the state up, then exchanges the code, and returns the session
 // with its cookie.
 func (l *Login) finish(ctx context.Context, r *core.Request, name string, in consent) (_ finished, cookie core.HeaderField, err error) {
-	ctx, ended := core.Observe(ctx, l.cfg.Observer, core.Work{Kind: "login", Name: name})
-	defer func() {
-		if p := recover(); p != nil {
-			ended(&core.Error{Op: name, Code: core.CodeInternal, Err: errors.New("it panicked")})
-			panic(p) // handle answers
-		}
-		ended(err)
-	}()
 	if !in.agreed() {
 		// The state must not serve another code. It may also be absent: the
 		// protocol does not say that a "no" comes with one.

@@ -133,6 +133,12 @@ var ErrDeclined error = &core.Error{Op: "login", Code: core.CodeRefused, Err: er
 // startPath is where [Login.Start] is; the other paths are below.
 const startPath = "/login"
 
+// The handlers to which a login comes back.
+const (
+	opReturn = "login.Return"
+	opHandIn = "login.HandIn"
+)
+
 // New checks cfg and returns a Login. It calls nobody. Its errors have
 // core.CodeInvalid and name the field.
 func New(cfg Config) (*Login, error) {
@@ -304,7 +310,8 @@ func refuse(status int, reason string) error {
 
 // handle runs a handler under its method and its deadline, and makes an
 // answer of whatever goes wrong: a refusal's status, else 503. Panics of the
-// seams (Platform, OnLogin, Declined) end here.
+// seams (Platform, OnLogin, Declined) end here. The observer is told of the two
+// handlers to which a login comes back.
 func (l *Login) handle(ctx context.Context, r *core.Request, name, method string, run func(context.Context) (*core.Response, error)) (resp *core.Response) {
 	if r.Method != method {
 		resp = core.Refuse(http.StatusMethodNotAllowed)
@@ -313,22 +320,28 @@ func (l *Login) handle(ctx context.Context, r *core.Request, name, method string
 	}
 	ctx, cancel := context.WithTimeout(ctx, l.cfg.Timeout)
 	defer cancel()
+	ended := func(error) {}
+	if name == opReturn || name == opHandIn {
+		ctx, ended = core.Observe(ctx, l.cfg.Observer, core.Work{Kind: "login", Name: name})
+	}
 	defer func() {
 		if p := recover(); p != nil {
 			l.cfg.Logger.ErrorContext(ctx, "login handler panicked", "handler", name, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 			resp = core.TryLater()
+			ended(&core.Error{Op: name, Code: core.CodeInternal, Err: errors.New("it panicked")})
 		}
 	}()
 	resp, err := run(ctx)
-	if err == nil && resp != nil {
-		return resp
+	if resp == nil && (err == nil || err == ErrDeclined) {
+		err = &core.Error{Op: name, Code: core.CodeInternal, Err: errors.New("a handler of the configuration gave no answer")}
+	}
+	ended(err)
+	if resp != nil {
+		return resp // to a user who said no, besides the error
 	}
 	if refused, ok := err.(*refusal); ok {
 		l.cfg.Logger.WarnContext(ctx, "login refused", "handler", name, "reason", refused.Error())
 		return core.Refuse(refused.status)
-	}
-	if err == nil {
-		err = &core.Error{Op: name, Code: core.CodeInternal, Err: fmt.Errorf("a handler of the configuration gave no answer")}
 	}
 	l.cfg.Logger.ErrorContext(ctx, "login not possible now", "handler", name, "code", string(core.CodeOf(err)), "reason", err.Error())
 	return core.TryLater()

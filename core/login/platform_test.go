@@ -3,6 +3,7 @@ package login
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -231,6 +232,38 @@ func TestObserver(t *testing.T) {
 		"login login.Return", "login login.Return unreached", "login login.Return refused", "login login.HandIn refused",
 		"login login.Return invalid", "login login.Return refused",
 	}, seen.ended)
+}
+
+type loginKey struct{}
+
+// within is an Observer that marks the context of a login, and a slog.Handler
+// that keeps what was logged and whether it bears the mark.
+type within struct {
+	slog.Handler
+	said map[string]bool
+}
+
+func (w *within) Observe(ctx context.Context, _ core.Work) (context.Context, func(error)) {
+	return context.WithValue(ctx, loginKey{}, true), func(error) {}
+}
+
+func (w *within) Enabled(context.Context, slog.Level) bool { return true }
+
+func (w *within) Handle(ctx context.Context, r slog.Record) error {
+	w.said[r.Message] = ctx.Value(loginKey{}) != nil
+	return nil
+}
+
+// Why a login was refused is logged when its work is over, and still belongs to
+// its trace.
+func TestWhatIsLoggedOfALoginBelongsToIt(t *testing.T) {
+	seen := &within{said: map[string]bool{}}
+	b := setup(t, func(c *Config) { c.Observer, c.Logger = seen, slog.New(seen) })
+	br := b.browser()
+	br.get("/login/return?code=code-bob&state=x")
+	b.platform.err = &core.Error{Code: core.CodeUnreached}
+	br.get("/login/return?code=code-bob&state=" + br.start(""))
+	assert.Equal(t, map[string]bool{"login refused": true, "login not possible now": true}, seen.said)
 }
 
 func TestProfileIsAskedOnlyWithItsScope(t *testing.T) {

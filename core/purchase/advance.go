@@ -46,8 +46,8 @@ func (s *Service) advance(ctx context.Context, id string, written journal.Record
 		return p, leased, err
 	}
 	name, run := s.step(p)
-	observed, ended := core.Observe(ctx, s.cfg.Observer, core.Work{Kind: "step", Name: name, Subject: p.ID})
-	stepCtx, cancel, ok := s.stepContext(observed, p)
+	ctx, ended := core.Observe(ctx, s.cfg.Observer, core.Work{Kind: "step", Name: name, Subject: p.ID})
+	stepCtx, cancel, ok := s.stepContext(ctx, p)
 	if !ok {
 		ended(errLeaseOver)
 		return p, leased, nil

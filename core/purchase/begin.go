@@ -96,8 +96,8 @@ func (s *Service) Begin(ctx context.Context, r Request) (Purchase, error) {
 
 // firstStep runs the step for which a purchase was just recorded and leased.
 func (s *Service) firstStep(ctx context.Context, begun Purchase, written journal.Record, name string, run func(context.Context, Purchase) outcome) (Purchase, error) {
-	observed, ended := core.Observe(ctx, s.cfg.Observer, core.Work{Kind: "step", Name: name, Subject: begun.ID})
-	stepCtx, cancel, ok := s.stepContext(observed, begun)
+	ctx, ended := core.Observe(ctx, s.cfg.Observer, core.Work{Kind: "step", Name: name, Subject: begun.ID})
+	stepCtx, cancel, ok := s.stepContext(ctx, begun)
 	if !ok {
 		ended(errLeaseOver)
 		return begun, errLeaseOver

@@ -52,6 +52,7 @@ func Build(cfg Config, store journal.Store, enqueue Enqueue, logger *slog.Logger
 func wire(cfg Config, store journal.Store, enqueue Enqueue, logger *slog.Logger) (Function, error) {
 	client, err := vvchat.New(vvchat.Config{
 		BaseURL: cfg.BaseURL, AppID: cfg.AppID, AppKeys: cfg.AppKeys, StoreNo: cfg.StoreNo, AllowWeakKey: cfg.AllowWeakKey,
+		Observer: cfg.Observer,
 	})
 	if err != nil {
 		return Function{}, err
@@ -116,7 +117,7 @@ type builder struct {
 }
 
 func (b *builder) service() (*purchase.Service, error) {
-	deliverer, err := webhook.New(webhook.Config{URL: b.cfg.DeliverURL, Key: b.cfg.DeliverKey})
+	deliverer, err := webhook.New(webhook.Config{URL: b.cfg.DeliverURL, Key: b.cfg.DeliverKey, Observer: b.cfg.Observer})
 	if err != nil {
 		return nil, core.Invalid("", deliveryNames.Replace(reason(err)))
 	}
@@ -132,11 +133,11 @@ func (b *builder) service() (*purchase.Service, error) {
 
 func (b *builder) callbacks() (core.Routes, error) {
 	apps := []callback.App{{ID: b.cfg.AppID, Keys: b.cfg.AppKeys}}
-	payment, err := callback.Payment(callback.Config{Apps: apps, Sink: b.sales, AllowWeakKey: b.cfg.AllowWeakKey, Logger: b.logger})
+	payment, err := callback.Payment(callback.Config{Apps: apps, Sink: b.sales, AllowWeakKey: b.cfg.AllowWeakKey, Logger: b.logger, Observer: b.cfg.Observer})
 	if err != nil {
 		return nil, err
 	}
-	payout, err := callback.Payout(callback.PayoutConfig{Apps: apps, Sink: b.sales, AllowWeakKey: b.cfg.AllowWeakKey, Logger: b.logger})
+	payout, err := callback.Payout(callback.PayoutConfig{Apps: apps, Sink: b.sales, AllowWeakKey: b.cfg.AllowWeakKey, Logger: b.logger, Observer: b.cfg.Observer})
 	if err != nil {
 		return nil, err
 	}
@@ -146,6 +147,7 @@ func (b *builder) callbacks() (core.Routes, error) {
 func (b *builder) login() (core.Routes, error) {
 	users, err := login.New(login.Config{
 		AppID: b.cfg.AppID, Platform: b.client, Store: b.store, CookieKeys: b.cfg.CookieKeys, RedirectURI: b.cfg.RedirectURI, Logger: b.logger,
+		Observer: b.cfg.Observer,
 	})
 	if err != nil {
 		return nil, err

@@ -63,7 +63,9 @@ type Config struct {
 	// first event.
 	Secrets map[string]string
 
-	// Observer is told of every step and sweep; nil is nobody. No variable sets it.
+	// Observer is told of every callback, login, step, sweep and call; nil is
+	// nobody. No variable sets it: what exports traces would weigh on a cold
+	// start, so adapters/otelobserver is for programs of the user's own.
 	Observer core.Observer
 
 	SweepEvery time.Duration
