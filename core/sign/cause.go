@@ -1,5 +1,7 @@
 package sign
 
+import "slices"
+
 // Cause is a usual reason why a signature does not hold, and whether it is the
 // one. It holds no key, and no signature.
 type Cause struct {
@@ -158,4 +160,27 @@ var causes = []Cause{
 		Advice: "Use UTF-8 for the body and for the text that is hashed, named outright and not by the default of the machine."},
 	{ID: causeChanged, Title: "the message was changed after it was signed, or is a forgery",
 		Advice: "Compare the body with what the sender logged, look at what stands between the two sides, and take it for forged until it is explained."},
+}
+
+// ranked puts those that it is first, by their evidence, then those of which it
+// cannot be told; otherwise the order of the table stays.
+func ranked(list []Cause) {
+	rank := func(c Cause) int {
+		switch {
+		case c.Verdict == CauseNo:
+			return 6
+		case c.Verdict == CauseUnknown && c.ID != causeKey && c.ID != causeChanged:
+			return 5
+		case c.Verdict == CauseUnknown:
+			return 4 // where nothing fits, the likely ones
+		case c.ID == causeNotStrict && c.Evidence == EvidenceBody:
+			return 3 // what made the body so is the better answer
+		case c.Evidence == EvidenceTheirs:
+			return 2
+		case c.Evidence == EvidenceBody:
+			return 1
+		}
+		return 0
+	}
+	slices.SortStableFunc(list, func(a, b Cause) int { return rank(a) - rank(b) })
 }

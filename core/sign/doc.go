@@ -8,8 +8,8 @@
 // call the platform use core/vvchat; both sign and verify by themselves. This
 // package is for who builds or checks a message by hand: [Verify] takes the
 // bytes as they came and returns the fields only if the signature holds;
-// [Data] signs a list of fields; [Explain] shows what was signed and why a
-// signature does not hold:
+// [Data] signs a list of fields; [Explain] shows what was signed, and tries the
+// usual causes of a signature that does not hold: which of them it is comes first.
 //
 //	fields, err := sign.Verify("application/json", body, appKey)
 //
@@ -22,7 +22,8 @@
 // duplicate or odd names, nested values, a value that holds "&name=", control
 // characters, invalid UTF-8, anything after the object. Numbers enter as their
 // bytes stand; no float is ever made. Nothing in a message chooses the key or
-// the algorithm, and no error tells the signature that would have fitted.
+// the algorithm, and no error tells the signature that would have fitted. Explain
+// tells more than an error does, so it is for a developer's own machine.
 //
 // MD5 with the key as suffix is the platform's choice and weak by today's
 // measure. Compare what a message says with your own records, use keys of 16

@@ -1,6 +1,8 @@
 package sign_test
 
 import (
+	"bytes"
+	"crypto/md5"
 	"fmt"
 
 	"github.com/imprest-go/imprest/core"
@@ -44,4 +46,21 @@ func ExampleExplain() {
 	// Output:
 	// amount=100&title=tea&key=***
 	// 10: "amount=100&title=tea&key=***" is not "amount=100.0&title=tea&key=***"
+}
+
+func ExampleExplain_causes() {
+	key := core.NewSecret("192006250b4c09247ec02edce69f6a2d")
+	// Signed by a program that took the amount for a float.
+	body := []byte(`{"title":"tea","amount":100,"sign":"FLOAT"}`)
+	body = bytes.Replace(body, []byte("FLOAT"), fmt.Appendf(nil, "%X", md5.Sum([]byte("amount=100.0&title=tea&key="+key.Reveal()))), 1)
+
+	e := sign.Explain("", body, "", key)
+	first := e.Causes[0]
+	fmt.Println(first.ID, first.Verdict, first.Evidence)
+	fmt.Println(first.Field, first.Detail)
+	fmt.Println(first.Advice)
+	// Output:
+	// number yes sign
+	// amount with a decimal point (100.0)
+	// Sign a number as its bytes stand in the body; amounts are whole fen, never a float and never yuan.
 }

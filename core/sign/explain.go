@@ -47,15 +47,27 @@ type Difference struct {
 	Theirs string `json:"theirs"`
 }
 
-const maskedKey = "&key=***"
+const (
+	maskedKey = "&key=***"
+	// tellableKey is the length from which a key does not occur in a text by
+	// chance: that of the shortest key that is fit for use.
+	tellableKey = 16
+)
 
 // Explain reads a message as [Verify] does and tells what it found. theirs is
 // the text that the other side says it signed, with or without its "&key=…"
 // (which is masked), or "".
+//
+// A rejected message is tried for the usual causes, one at a time, with the
+// first three keys: some hundred hashes, and never many more than a thousand.
+//
+// Explain is for a developer, his own keys and his own machine. Never let its
+// answer reach whoever sent the message: it says what a forger would have to
+// do next.
 func Explain(contentType string, body []byte, theirs string, keys ...core.Secret) Explanation {
 	fields, err := Parse(contentType, body)
 	if err != nil {
-		return Explanation{Verdict: "reject", Reason: err.Error()}
+		return Explanation{Verdict: "reject", Reason: err.Error(), Causes: findCauses(contentType, body, theirs, keys)}
 	}
 	e := Explanation{Verdict: "accept", Canonical: fields.Canonical() + maskedKey}
 	for _, f := range fields {
@@ -70,11 +82,23 @@ func Explain(contentType string, body []byte, theirs string, keys ...core.Secret
 	}
 	if err := fields.Verify(keys...); err != nil {
 		e.Verdict, e.Reason = "reject", err.Error()
+		e.Causes = findCauses(contentType, body, theirs, keys)
 	}
 	if theirs != "" {
-		e.Difference = firstDifference(e.Canonical, maskKey(theirs, e.Canonical, keys))
+		e.Difference = firstDifference(e.Canonical, withoutKeys(maskKey(theirs, e.Canonical, keys), keys))
 	}
 	return e
+}
+
+// withoutKeys masks a key that stands in text elsewhere than behind "&key=".
+// One as short as the test key also occurs by chance, and stays.
+func withoutKeys(text string, keys []core.Secret) string {
+	for _, key := range keys {
+		if len(key.Reveal()) >= tellableKey {
+			text = strings.ReplaceAll(text, key.Reveal(), "***")
+		}
+	}
+	return text
 }
 
 // maskKey takes the key from the end of their text, if it is there, and puts

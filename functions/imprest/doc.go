@@ -6,7 +6,8 @@
 //	imprest sandbox          a merchant and a fake VVChat platform on loopback
 //	imprest sign             sign a body
 //	imprest verify           accept or reject a signed body, and say why
-//	imprest explain          show what is signed, and where two sides part
+//	imprest explain          show what is signed, where two sides part, and which of
+//	                         the usual causes it is
 //	imprest send             post notifications to a loopback URL
 //	imprest journal          look after a journal in any store: what is in it, what
 //	                         waits, what a person has to decide, its schema

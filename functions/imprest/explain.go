@@ -8,20 +8,21 @@ import (
 
 	"github.com/urfave/cli/v3"
 
-	"github.com/imprest-go/imprest/core"
-	"github.com/imprest-go/imprest/core/callback"
 	"github.com/imprest-go/imprest/core/sign"
 )
 
 func (p *program) explainCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "explain",
-		Usage:     "show what is signed, and where two sides part",
+		Usage:     "show what is signed, where two sides part, and why",
 		ArgsUsage: "[FILE|-]",
 		Description: "Reads a body from FILE or standard input and shows its fields, which of them are\n" +
 			"signed, the text under the data signature with the key masked, and the verdict.\n" +
 			"Given the text that the other side says it signed, it points at the first\n" +
-			"difference. The exit status is 0 whatever the verdict: use verify to branch.",
+			"difference. The usual causes of a signature that does not hold are tried one by\n" +
+			"one, and the one that it is comes first. The exit status is 0 whatever the\n" +
+			"verdict: use verify to branch.\n\n" +
+			"What it prints is for you: do not send it to whoever sent the message.",
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "theirs", Usage: "`TEXT` that the other side signed, with or without its &key=…"},
 			&cli.StringFlag{Name: "theirs-file", Usage: "`FILE` that holds that text"},
@@ -31,7 +32,7 @@ func (p *program) explainCommand() *cli.Command {
 		CustomHelpTemplate: withSections(section{"EXAMPLES", `
 imprest explain --app-key-file app.key body.json
 imprest explain --theirs 'amount=1.00&app_id=test' < body.json
-imprest explain --json < body.json | jq .canonical`}),
+imprest explain --json < body.json | jq -r '.causes[] | select(.verdict == "yes").id'`}),
 		Action: p.explain,
 	}
 }
@@ -50,7 +51,7 @@ func (p *program) explain(ctx context.Context, cmd *cli.Command) error {
 		return err
 	}
 	p.noteLineEnd(b)
-	e := sign.Explain(b.contentType, b.bytes, withoutKeys(theirs, keys), keys...)
+	e := sign.Explain(b.contentType, b.bytes, theirs, keys...)
 	e.Reason = plain(e.Reason, "--theirs")
 	if cmd.Bool("json") {
 		encoder := json.NewEncoder(p.stdout)
@@ -86,17 +87,6 @@ func (p *program) theirs(ctx context.Context, cmd *cli.Command) (string, error) 
 	return text, nil
 }
 
-// withoutKeys masks a key that stands in text elsewhere than behind "&key=".
-// One as short as the test key also occurs by chance, and stays.
-func withoutKeys(text string, keys []core.Secret) string {
-	for _, key := range keys {
-		if len(key.Reveal()) >= callback.MinKeyLength {
-			text = strings.ReplaceAll(text, key.Reveal(), "***")
-		}
-	}
-	return text
-}
-
 func (p *program) showExplanation(e sign.Explanation, compared bool) {
 	verdict := p.paint.green(e.Verdict)
 	if e.Verdict != "accept" {
@@ -124,6 +114,64 @@ func (p *program) showExplanation(e sign.Explanation, compared bool) {
 	case compared:
 		fmt.Fprintln(p.stdout, "\nTheirs is the same text, so the sign or the key differs.")
 	}
+	p.showCauses(e.Causes)
+}
+
+// showCauses tells the causes that it is; where it is none, those that cannot be
+// told, the likely ones first. Of the others it tells the number.
+func (p *program) showCauses(list []sign.Cause) {
+	if len(list) == 0 {
+		return
+	}
+	const indent, fewest = "             ", 5
+	fmt.Fprintln(p.stdout)
+	known := list[0].Verdict == sign.CauseYes
+	if !known {
+		p.line("cause", "none of the usual ones, as far as can be told")
+	}
+	not, untold := 0, 0
+	for i, c := range list {
+		switch {
+		case c.Verdict == sign.CauseYes:
+			p.line("cause", p.paint.red(printable(causeTitle(c)))+"  "+p.paint.dim("["+c.ID+"]"))
+			fmt.Fprintln(p.stdout, indent+shownBy(c.Evidence))
+			fmt.Fprintln(p.stdout, indent+p.paint.bold(printable(c.Advice)))
+		case c.Verdict == sign.CauseNo:
+			not++
+		case !known && i < fewest:
+			p.line("perhaps", printable(causeTitle(c))+"  "+p.paint.dim("["+c.ID+"]"))
+		default:
+			untold++
+		}
+	}
+	others := fmt.Sprintf("%d are not it", not)
+	if untold > 0 {
+		others += fmt.Sprintf(", %d cannot be told", untold)
+	}
+	p.line("others", p.paint.dim(others+" (--json lists them)"))
+}
+
+// causeTitle is what a cause is in one line.
+func causeTitle(c sign.Cause) string {
+	title := c.Title
+	if c.Field != "" {
+		title += ": " + c.Field
+	}
+	if c.Detail != "" {
+		title += ": " + c.Detail
+	}
+	return title
+}
+
+// shownBy says what showed a cause.
+func shownBy(evidence sign.CauseEvidence) string {
+	switch evidence {
+	case sign.EvidenceSign:
+		return "Undone, the signature holds."
+	case sign.EvidenceTheirs:
+		return "The text that they give shows it."
+	}
+	return "The message itself shows it."
 }
 
 // line prints a label and what it stands for.

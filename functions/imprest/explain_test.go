@@ -9,16 +9,19 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/imprest-go/imprest/core/sign"
+	"github.com/imprest-go/imprest/testkit"
 )
 
 // caretColumn returns the columns to the left of the caret and of the first
 // character in which the two lines above it differ.
 func caretColumn(t *testing.T, out string) (caret, differs int) {
 	t.Helper()
-	lines := strings.Split(strings.TrimRight(out, "\n"), "\n")
+	out, _, ok := strings.Cut(out, "\n\ncause ")
+	require.True(t, ok, out)
+	lines := strings.Split(out, "\n")
 	require.GreaterOrEqual(t, len(lines), 3, out)
 	ours, theirs, under := lines[len(lines)-3], lines[len(lines)-2], lines[len(lines)-1]
-	ours, ok := strings.CutPrefix(ours, "ours         ")
+	ours, ok = strings.CutPrefix(ours, "ours         ")
 	require.True(t, ok, out)
 	theirs, ok = strings.CutPrefix(theirs, "theirs       ")
 	require.True(t, ok, out)
@@ -86,4 +89,31 @@ func TestExplainShowsValuesThatHide(t *testing.T) {
 	assert.Contains(t, r.stdout, `a  " x"`)
 	assert.Contains(t, r.stdout, `b  \u202egnp.exe`)
 	assert.Contains(t, r.stdout, `c  "\u00a0"`)
+}
+
+// The test kit's forgeries are made by code of its own: each must be told for
+// what it is, and what is genuine has no cause.
+func TestExplainTellsTheMutators(t *testing.T) {
+	first := map[testkit.Mutator]string{
+		testkit.MutateWrongKey: "key", testkit.MutateUnkeyedSign: "key_name", testkit.MutateNoSign: "sign_missing",
+		testkit.MutateEmptySign: "sign_missing", testkit.MutateNullSign: "sign_missing", testkit.MutateArraySign: "sign_spelling",
+		testkit.MutateShortSign: "sign_spelling", testkit.MutateLongSign: "sign_spelling", testkit.MutatePaddedSign: "sign_spelling",
+		testkit.MutateNonHexSign: "sign_spelling", testkit.MutateUnsignedField: "field_left_out", testkit.MutateTamperedOrder: "key",
+		testkit.MutateDuplicateKey: "not_strict", testkit.MutateRegrouped: "not_strict", testkit.MutateBOM: "bom",
+		testkit.MutateInvalidUTF8Raw: "charset", testkit.MutateFormAsJSON: "content_type", testkit.MutateJSONAsForm: "content_type",
+		testkit.MutateTextPlain: "content_type", testkit.MutateOver64K: "not_strict", testkit.MutateTrailingData: "not_strict",
+		testkit.MutateDepthBomb: "field_left_out", testkit.MutateNestedValue: "field_left_out", testkit.MutateEmptyBody: "sign_missing",
+	}
+	for _, m := range testkit.Mutators() {
+		message := testkit.SignedPayment(testkit.PaymentFields{OutTradeNo: "order-1", Amount: 1990}, m.Name)
+		e := sign.Explain(message.ContentType, message.Body, "", testkit.TestAccount().AppKey)
+		want, known := first[m.Name]
+		switch {
+		case m.Verdict != testkit.VerdictRefuse:
+			assert.Equal(t, "accept", e.Verdict, m.Name)
+			assert.Empty(t, e.Causes, m.Name)
+		case known && assert.NotEmpty(t, e.Causes, m.Name):
+			assert.Equal(t, want, e.Causes[0].ID, "%s: %s: %+v", m.Name, m.Doc, e.Causes[0])
+		}
+	}
 }
