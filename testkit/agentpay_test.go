@@ -338,9 +338,9 @@ func TestRequirePaidOut(t *testing.T) {
 		check(tb)
 		return tb.failed
 	}
-	assert.Contains(t, says(func(tb TB) { p.RequirePaidOut(tb, "P1", "x", 1) }), `expected one payout with out_order_no "P1" and status 1; the platform has 0 of 0`)
+	assert.Contains(t, says(func(tb TB) { p.RequirePaidOut(tb, "P1", "x", 1) }), `expected one payout with out_order_no "P1" and status 1; got 0 of 0 payouts`)
 	payoutBody(p, "P1", "http://127.0.0.1:1/").send(t, p)
-	assert.Contains(t, says(func(tb TB) { p.RequireNoPayout(tb) }), `accepted 1, the first with out_order_no "P1" over 1000 fen`)
+	assert.Contains(t, says(func(tb TB) { p.RequireNoPayout(tb) }), `got 1, the first with out_order_no "P1" over 1000 fen`)
 	_, err := p.SettlePayout(t.Context(), "P1", PayoutDone)
 	require.NoError(t, err)
 	assert.Contains(t, says(func(tb TB) { p.RequirePaidOut(tb, "P1", TestUser().OpenID, 999) }), "to be 999 fen")

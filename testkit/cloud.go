@@ -194,22 +194,25 @@ func NewCloud(cfg CloudConfig) (*Cloud, error) {
 	return c, nil
 }
 
-// StartCloud returns a fake cloud for the length of a test, and writes its
-// exchanges to the test's log.
+// StartCloud returns a fake cloud for the length of a test. It is quiet
+// while the test passes, and writes the whole record of its exchanges to the
+// log of a test that failed. (A tb that cannot tell, having no method Failed,
+// gets a line for each as it happens.)
 func StartCloud(tb TB, cfg CloudConfig) *Cloud {
 	tb.Helper()
-	told := cfg.OnExchange
-	cfg.OnExchange = func(e Exchange) {
-		tb.Logf("%s", e)
-		if told != nil {
-			told(e)
+	var c *Cloud
+	cfg.OnExchange = watch(tb, cfg.OnExchange, func() []Exchange {
+		if c == nil {
+			return nil
 		}
-	}
-	c, err := NewCloud(cfg)
+		return c.Requests()
+	})
+	started, err := NewCloud(cfg)
 	if err != nil {
 		tb.Fatalf("the fake cloud does not start: %v", err)
 		return nil
 	}
+	c = started
 	tb.Cleanup(c.Close)
 	return c
 }

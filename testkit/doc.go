@@ -1,17 +1,61 @@
-// Package testkit tests merchants. It is a fake of the VVChat platform that is
-// as strict as the platform's page ([Platform]), with its users' phones and a
-// clock that the test moves ([Clock]); a fake of Tuya's cloud, where devices
-// get the services that are sold ([Cloud]); signed notifications to throw at a
-// handler, genuine ones and ones with a single fault ([SignedPayment],
-// [SignedPayout]); and assertions that speak the protocol's words
-// ([RequireAcknowledged] and its like).
+// Package testkit tests merchants: whoever takes payments over the VVChat open
+// platform, with imprest or without. It plays the other side, strictly, and
+// tells in the protocol's words what a merchant does wrong.
 //
 // # Where to start
 //
-// To test a callback handler alone, build a notification and hand it over:
+// Say how your handler is opened, how an order gets on your record, and how
+// often one was delivered. testkit pays, forges, repeats, and crashes you:
 //
-//	m := testkit.SignedPayment(testkit.PaymentFields{OutTradeNo: "order-1", Amount: 100})
-//	resp := handler.Handle(ctx, m.Request("/callbacks/payment"))
+//	m := testkit.Start(t, testkit.MerchantConfig{
+//		Open:      func(p *testkit.Process) (http.Handler, error) { return shop.Open(path, p.Platform.URL) },
+//		Order:     func(no string, amount core.Fen) error { return shop.PutOrder(no, amount) },
+//		Delivered: func(no string) int { return shop.Deliveries(no) },
+//	})
+//	m.RequireDelivers(t, m.NewOrder(t))                            // paid: delivered once, answered success
+//	m.RequireRefuses(t, m.NewOrder(t), testkit.MutateWrongKey)     // forged: 4xx, nothing delivered
+//	m.RequireVerdicts(t)                                           // everything else that can be wrong
+//	m.RequireDeliversOnce(t, m.NewOrder(t))                        // told eight times at once, and again
+//	m.RequireSurvivesCrash(t)                                      // dies, is started anew, is told again
+//	m.RequireSold(t, imprestCode)                                  // of an order that you made: the user pays
+//
+// The file example_merchant_test.go beside this one is a merchant's whole test
+// file, and example_bookshop_test.go the merchant.
+//
+// A test that passes is quiet. One that fails says what was expected and what
+// came back, the rule that was broken and the page that has it, what was sent
+// (the app_key is masked), and what to do:
+//
+//	expected the notification to be acknowledged: 200 "success"; got 200 "ok"
+//		rule: a notification that was processed is answered HTTP 200 with the body success, …
+//		page: VVChat public API (publicapi/index.html), payment notification
+//		sent: POST http://merchant.test/callbacks/payment {"app_id":"test","trade_no":"9rRdPiM45nl…
+//		      signed over amount=100&app_id=test&open_id=pWq3Zt8vKc…&trade_time=1700000000&key=***
+//		do:   write exactly success with status 200: io.WriteString(w, "success")
+//
+// and the log of the test has the record of all that went over the wire.
+// testdata/failures.golden holds what is said of some two dozen merchants, each
+// wrong in one way.
+//
+// # What it is made of
+//
+//   - [Merchant]: your handler, started by [Start], restarted and crashed.
+//   - [Platform]: a fake of the VVChat platform, as strict as its page, with its
+//     users' phones.
+//   - [Cloud]: a fake of Tuya's cloud, where devices get the services that are
+//     sold.
+//   - [Clock]: the time that all of them live in, which the test moves.
+//   - [SignedPayment], [SignedPayout], [Mutators]: notifications to throw at a
+//     handler, genuine ones and ones with a single fault.
+//   - [Fault], for Inject: what goes wrong on the wire ([Faults] lists all).
+//   - [RequireAcknowledged] and its like: assertions on one answer.
+//
+// # One part at a time
+//
+// To test a core.Handler alone, build a notification and hand it over:
+//
+//	n := testkit.SignedPayment(testkit.PaymentFields{OutTradeNo: "order-1", Amount: 100})
+//	resp := handler.Handle(ctx, n.Request("/callbacks/payment"))
 //	testkit.RequireAcknowledged(t, resp)
 //
 // and range over [Mutators] for everything that it must refuse, or take.
@@ -24,6 +68,7 @@
 //	trade, err := platform.Pay(ctx, imprestCode, "")
 //	platform.RequireNotified(t, trade.OutTradeNo)
 //
+// ([HTTPClient] and [HandlerClient] let it notify a handler without a port.)
 // Everything happens in the order in which the test makes it happen: Pay has
 // notified the merchant when it returns, and a notification that was not
 // acknowledged comes again inside platform.Clock.Advance. (With Async, or a
@@ -48,9 +93,9 @@
 // Whatever the page says is demanded: every required field and its JSON type,
 // the sizes, the signature over all fields in upper-case hex, codes that are
 // good once, the bare token, one payment per order. Bodies that two readers
-// could read in two ways are refused, as is a body that carries the app_key. A failure is HTTP 400 with err_code and
-// an err_msg that names the field; it never tells the sign that would have
-// fitted. Where the page is silent or says two things, [Readings] has a knob,
+// could read in two ways are refused, as is a body that carries the app_key. A
+// failure is HTTP 400 with err_code and an err_msg that names the field; it
+// never tells the sign that would have fitted. Where the page is silent or says two things, [Readings] has a knob,
 // and its zero value is the reading that imprest takes.
 //
 // Tuya publishes what its operations take and return, and not how they are

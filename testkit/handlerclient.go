@@ -79,39 +79,52 @@ func (t handlerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // handle runs the handler until ctx is done.
-func (t handlerTransport) handle(ctx context.Context, r *core.Request) (*core.Response, error) {
-	type outcome struct {
-		resp     *core.Response
-		returned bool
-		panicked any
+func (t handlerTransport) handle(ctx context.Context, r *core.Request) (resp *core.Response, err error) {
+	var answer *core.Response
+	ended, err := await(ctx, func() { answer = t.handler.Handle(ctx, r) })
+	switch {
+	case err != nil:
+		return nil, err
+	case ended.panicked != nil:
+		panic(ended.panicked)
+	case !ended.returned: // it ended its goroutine, as FailNow does
+		runtime.Goexit()
 	}
-	ended := make(chan outcome, 1)
+	return answer, nil
+}
+
+// end is how a function ended: it returned, it panicked, or it ended its
+// goroutine.
+type end struct {
+	returned bool
+	panicked *handlerPanic
+}
+
+// await runs f on a goroutine of its own until ctx is done; the error is the
+// context's. What f has written may be read only if there is none.
+func await(ctx context.Context, f func()) (end, error) {
+	ended := make(chan end, 1)
 	go func() {
-		var o outcome
+		var e end
 		defer func() {
-			if !o.returned {
+			if !e.returned {
 				if p := recover(); p != nil {
-					o.panicked = &handlerPanic{value: p, stack: debug.Stack()}
+					e.panicked = &handlerPanic{value: p, stack: debug.Stack()}
 				}
 			}
-			ended <- o
+			ended <- e
 		}()
-		o.resp = t.handler.Handle(ctx, r)
-		o.returned = true
+		f()
+		e.returned = true
 	}()
 	select {
 	case <-ctx.Done():
-		return nil, ctx.Err()
-	case o := <-ended:
-		switch {
-		case o.panicked != nil:
-			panic(o.panicked)
-		case !o.returned: // it ended its goroutine, as FailNow does
-			runtime.Goexit()
-		case ctx.Err() != nil:
-			return nil, ctx.Err()
+		return end{}, ctx.Err()
+	case e := <-ended:
+		if e.returned && ctx.Err() != nil {
+			return end{}, ctx.Err()
 		}
-		return o.resp, nil
+		return e, nil
 	}
 }
 

@@ -308,7 +308,9 @@ func (p *Platform) remember(n *notification) {
 	p.sent = p.sent[1:]
 }
 
-func (p *Platform) transmit(ctx context.Context, n *notification, a *Attempt) {
+// transmit sends a message, writes into a what came of it, and returns the
+// exchange as it is on record.
+func (p *Platform) transmit(ctx context.Context, n *notification, a *Attempt) Exchange {
 	began := time.Now()
 	e := Exchange{
 		Seq: p.record.begin(), Peer: PeerVVChat, Call: n.call(), Time: a.Time,
@@ -325,7 +327,9 @@ func (p *Platform) transmit(ctx context.Context, n *notification, a *Attempt) {
 		e.AnswerHeader = resp.Header
 	}
 	e.Took, e.Status, e.Answer, e.Err = time.Since(began), a.Status, a.Answer, a.Err
-	p.record.add(p.masked(e))
+	e = p.masked(e)
+	p.record.add(e)
+	return e
 }
 
 // message writes the notice, by the platform's readings.

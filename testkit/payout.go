@@ -127,10 +127,18 @@ func (p *Platform) RequirePaidOut(tb TB, outOrderNo, inOpenID string, amount cor
 	}
 	switch {
 	case len(done) != 1:
-		tb.Fatalf("expected one payout with out_order_no %q and status 1; the platform has %d of %d payouts", outOrderNo, len(done), len(p.Payouts()))
+		tb.Fatalf("%s", unmet{
+			expected: fmt.Sprintf("one payout with out_order_no %q and status 1", outOrderNo),
+			got:      fmt.Sprintf("%d of %d payouts", len(done), len(p.Payouts())), rule: rulePayout,
+			do: "move platform.Clock ahead, or end the payout with SettlePayout; of more than one, fix the out_order_no before the only request",
+		})
 		return Payout{}
 	case done[0].InOpenID != inOpenID || done[0].Amount != amount:
-		tb.Fatalf("expected the payout with out_order_no %q to be %d fen to in_open_id %q; it is %d fen to %q", outOrderNo, amount, inOpenID, done[0].Amount, done[0].InOpenID)
+		tb.Fatalf("%s", unmet{
+			expected: fmt.Sprintf("the payout with out_order_no %q to be %d fen to in_open_id %q", outOrderNo, amount, inOpenID),
+			got:      fmt.Sprintf("%d fen to %q", done[0].Amount, done[0].InOpenID), rule: rulePayout,
+			do: "take the amount and the payee of a refund from the payment on record, never from a request",
+		})
 	}
 	return done[0]
 }
@@ -139,6 +147,9 @@ func (p *Platform) RequirePaidOut(tb TB, outOrderNo, inOpenID string, amount cor
 func (p *Platform) RequireNoPayout(tb TB) {
 	tb.Helper()
 	if made := p.Payouts(); len(made) > 0 {
-		tb.Fatalf("expected no payout; the platform accepted %d, the first with out_order_no %q over %d fen", len(made), made[0].OutOrderNo, made[0].Amount)
+		tb.Fatalf("%s", unmet{
+			expected: "no payout", got: fmt.Sprintf("%d, the first with out_order_no %q over %d fen", len(made), made[0].OutOrderNo, made[0].Amount),
+			rule: rulePayout, do: "pay back only what was paid and cannot be delivered",
+		})
 	}
 }

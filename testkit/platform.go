@@ -190,22 +190,25 @@ func NewPlatform(cfg PlatformConfig) (*Platform, error) {
 	return p, nil
 }
 
-// StartPlatform returns a fake platform for the length of a test, and writes
-// its exchanges to the test's log.
+// StartPlatform returns a fake platform for the length of a test. It is quiet
+// while the test passes, and writes the whole record of its exchanges to the
+// log of a test that failed. (A tb that cannot tell, having no method Failed,
+// gets a line for each as it happens.)
 func StartPlatform(tb TB, cfg PlatformConfig) *Platform {
 	tb.Helper()
-	told := cfg.OnExchange
-	cfg.OnExchange = func(e Exchange) {
-		tb.Logf("%s", e)
-		if told != nil {
-			told(e)
+	var p *Platform
+	cfg.OnExchange = watch(tb, cfg.OnExchange, func() []Exchange {
+		if p == nil {
+			return nil
 		}
-	}
-	p, err := NewPlatform(cfg)
+		return p.Requests()
+	})
+	started, err := NewPlatform(cfg)
 	if err != nil {
 		tb.Fatalf("the fake platform does not start: %v", err)
 		return nil
 	}
+	p = started
 	tb.Cleanup(p.Close)
 	return p
 }

@@ -17,7 +17,7 @@ import (
 func RequireAcknowledged(tb TB, resp *core.Response) {
 	tb.Helper()
 	if statusOf(resp) != http.StatusOK || !strings.EqualFold(string(resp.Body), "success") {
-		tb.Fatalf("expected the notification to be acknowledged: 200 %q; got %s", "success", describe(resp))
+		tb.Fatalf("%s", outcomeOf(resp).unacknowledged())
 	}
 }
 
@@ -26,7 +26,16 @@ func RequireAcknowledged(tb TB, resp *core.Response) {
 func RequireRefused(tb TB, resp *core.Response) {
 	tb.Helper()
 	if status := statusOf(resp); status < 400 || status > 499 || saysSuccess(resp) {
-		tb.Fatalf("expected the notification to be refused: 4xx; got %s", describe(resp))
+		u := unmet{expected: "the notification to be refused: 4xx", got: describe(resp), rule: ruleForged}
+		switch {
+		case status == -1:
+			u.do = "let every way through the handler end in an answer"
+		case status >= 500:
+			u.do = "answer 4xx: after a 5xx the platform would deliver it again, and a fault of your own could not be told from a forgery"
+		default:
+			u.do = "verify the sign first, then compare out_trade_no, amount (in fen, with ==) and app_id with the order on record; answer 4xx where anything differs, and write nothing down"
+		}
+		tb.Fatalf("%s", u)
 	}
 }
 
@@ -35,7 +44,10 @@ func RequireRefused(tb TB, resp *core.Response) {
 func RequireTryLater(tb TB, resp *core.Response) {
 	tb.Helper()
 	if status := statusOf(resp); status < 500 || status > 599 || saysSuccess(resp) {
-		tb.Fatalf("expected to be asked to deliver again: 5xx; got %s", describe(resp))
+		tb.Fatalf("%s", unmet{
+			expected: "to be asked to deliver again: 5xx", got: describe(resp), rule: ruleAgain,
+			do: "answer 5xx where the fault is your own (a store that is down, a time limit): success would lose the payment, and a 4xx says that the message was bad",
+		})
 	}
 }
 
@@ -66,6 +78,17 @@ func saysSuccess(resp *core.Response) bool {
 	return strings.EqualFold(strings.TrimSpace(string(resp.Body)), "success")
 }
 
+// outcomeOf is an outcome of which nothing but the answer is known.
+func outcomeOf(resp *core.Response) outcome {
+	o := outcome{seen: &seen{}}
+	if resp == nil {
+		o.exchange.Err = "nil"
+		return o
+	}
+	o.exchange.Status, o.exchange.Answer = statusOf(resp), string(resp.Body)
+	return o
+}
+
 func describe(resp *core.Response) string {
 	if resp == nil {
 		return "no answer"
@@ -83,7 +106,10 @@ func (p *Platform) RequireTrade(tb TB, outTradeNo string) Trade {
 		for _, t := range p.Trades() {
 			known = append(known, t.OutTradeNo)
 		}
-		tb.Fatalf("expected an order with out_trade_no %q on the platform; it has %q", outTradeNo, known)
+		tb.Fatalf("%s", unmet{
+			expected: fmt.Sprintf("an order with out_trade_no %q on the platform", outTradeNo), got: fmt.Sprintf("%q", known), rule: ruleOrder,
+			do: "see in the log whether a unified order arrived, and what it was answered",
+		})
 	}
 	return t
 }
@@ -94,7 +120,15 @@ func (p *Platform) RequirePaid(tb TB, outTradeNo string) Trade {
 	tb.Helper()
 	t := p.RequireTrade(tb, outTradeNo)
 	if t.Status != Paid || len(t.Surplus) > 0 {
-		tb.Fatalf("expected the order with out_trade_no %q to be paid once: status 1; it has status %d and %d payments too many", outTradeNo, t.Status, len(t.Surplus))
+		u := unmet{
+			expected: fmt.Sprintf("the order with out_trade_no %q to be paid once: status 1", outTradeNo),
+			got:      fmt.Sprintf("status %d and %d payments too many", t.Status, len(t.Surplus)),
+			rule:     ruleOrder, do: "be the user: Platform.Pay with the imprest_code of the order",
+		}
+		if len(t.Surplus) > 0 {
+			u.do = "an imprest_code stays payable: do not offer it again once the order is paid"
+		}
+		tb.Fatalf("%s", u)
 	}
 	return t
 }
@@ -124,7 +158,23 @@ func (p *Platform) RequireNotified(tb TB, outTradeNo string) Notification {
 	if len(seen) == 0 {
 		seen = []string{"no attempt was made"}
 	}
-	tb.Fatalf("expected the notification for out_trade_no %q to be answered 200 %q; %s", outTradeNo, "success", strings.Join(seen, "; "))
+	u := unmet{
+		expected: fmt.Sprintf("the notification for out_trade_no %q to be answered 200 %q", outTradeNo, "success"),
+		got:      strings.Join(seen, "; "), rule: ruleAcknowledge,
+		do: "see what was answered, and move platform.Clock ahead where it comes again",
+	}
+	switch last := len(n.Attempts) - 1; {
+	case last < 0:
+		u.do = "the order must have a notify_url, and be paid (Platform.Pay); of an Async platform wait for it"
+	case n.Attempts[last].Status != 0:
+		o := outcomeOf(core.Text(n.Attempts[last].Status, n.Attempts[last].Answer))
+		u.rule, u.do = o.unacknowledged().rule, o.unacknowledged().do
+	}
+	if last := len(n.Attempts) - 1; last >= 0 {
+		m := n.Attempts[last].Message
+		u.sent = outcome{exchange: p.masked(Exchange{Method: m.Method, Path: n.URL, Body: string(m.Body), Canonical: m.Canonical})}.sent()
+	}
+	tb.Fatalf("%s", u)
 	return Notification{}
 }
 
@@ -137,7 +187,7 @@ func RequireNoSecret(tb TB, text string, secrets ...core.Secret) {
 	for i, secret := range secrets {
 		plain := secret.Reveal()
 		if plain == "" {
-			tb.Fatalf("secret %d is empty: there is nothing to look for", i+1)
+			tb.Fatalf("secret %d is empty, so there is nothing to look for: pass the secret that the test used", i+1)
 			return
 		}
 		for _, form := range []struct{ how, text string }{
@@ -150,7 +200,7 @@ func RequireNoSecret(tb TB, text string, secrets ...core.Secret) {
 			{"as base64 for URLs", base64.RawURLEncoding.EncodeToString([]byte(plain))},
 		} {
 			if strings.Contains(text, form.text) {
-				tb.Fatalf("expected no secret in the text; secret %d stands there %s", i+1, form.how)
+				tb.Fatalf("expected no secret in the text; secret %d stands there %s: keep it in a core.Secret, which masks itself wherever it is printed", i+1, form.how)
 				return
 			}
 		}
