@@ -8,9 +8,9 @@
 // often one was delivered. testkit pays, forges, repeats, and crashes you:
 //
 //	m := testkit.Start(t, testkit.MerchantConfig{
-//		Open:      func(p *testkit.Process) (http.Handler, error) { return shop.Open(path, p.Platform.URL) },
-//		Order:     func(no string, amount core.Fen) error { return shop.PutOrder(no, amount) },
-//		Delivered: func(no string) int { return shop.Deliveries(no) },
+//		Open:      func(p *testkit.Process) (http.Handler, error) { return books.Open(path, p.Platform.URL) },
+//		Order:     func(no string, amount core.Fen) error { return books.PutOrder(no, amount) },
+//		Delivered: func(no string) int { return books.Deliveries(no) },
 //	})
 //	m.RequireDelivers(t, m.NewOrder(t))                            // paid: delivered once, answered success
 //	m.RequireRefuses(t, m.NewOrder(t), testkit.MutateWrongKey)     // forged: 4xx, nothing delivered
