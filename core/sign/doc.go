@@ -13,6 +13,8 @@
 //
 //	fields, err := sign.Verify("application/json", body, appKey)
 //
+// The page template/guide/signature.md is for who looks for the reason.
+//
 // # What it guards
 //
 // The canonical string (k=v joined by &, sorted, not escaped) is ambiguous:

@@ -119,8 +119,9 @@ func TestWhatThePagesSay(t *testing.T) {
 	if _, err := exec.LookPath("sh"); err != nil {
 		t.Skip("the pages speak to a shell")
 	}
-	left := map[string]bool{}
+	left, everything := map[string]bool{}, ""
 	for _, d := range documents(t) {
+		everything += d.text
 		if len(d.of("sh"))+len(d.of("go")) == 0 || strings.HasSuffix(d.name, ".zh-CN.md") {
 			continue
 		}
@@ -141,6 +142,9 @@ func TestWhatThePagesSay(t *testing.T) {
 		})
 	}
 	assert.Len(t, left, len(elsewhere), "a page that is run elsewhere is gone")
+	for command := range notHere {
+		assert.Contains(t, everything, "\n"+command, "no page says this any more")
+	}
 }
 
 // session is a person with a page in front of him, in an empty folder that is a
