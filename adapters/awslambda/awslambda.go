@@ -168,7 +168,7 @@ func (h *Handler) guard(i *invocation, what string, run func(context.Context) er
 		ctx := i.context()
 		defer func() {
 			if cause := recover(); cause != nil {
-				h.cfg.Logger.ErrorContext(ctx, what+" panicked", "panic", fmt.Sprint(cause), "stack", string(debug.Stack()))
+				h.cfg.Logger.ErrorContext(ctx, "the function panicked", "event", what, "panic", fmt.Sprint(cause), "stack", string(debug.Stack()))
 				err = errors.New("awslambda: " + what + " panicked: see the log")
 			}
 		}()

@@ -141,12 +141,12 @@ func (c EventConfig) run(ctx context.Context, what, id string, f func(context.Co
 	failed := errors.New("cloudfunc: " + what + " failed, and comes again: the Logger is told why")
 	defer func() {
 		if cause := recover(); cause != nil {
-			c.Logger.ErrorContext(ctx, what+" panicked", "event_id", id, "panic", fmt.Sprint(cause), "stack", string(debug.Stack()))
+			c.Logger.ErrorContext(ctx, "the function panicked", "event", what, "event_id", id, "panic", fmt.Sprint(cause), "stack", string(debug.Stack()))
 			err = failed
 		}
 	}()
 	if err := f(ctx); err != nil {
-		c.Logger.WarnContext(ctx, what+" failed, and comes again", "event_id", id, "reason", err.Error())
+		c.Logger.WarnContext(ctx, "the function failed, and the event comes again", "event", what, "event_id", id, "reason", err.Error())
 		return failed
 	}
 	return nil

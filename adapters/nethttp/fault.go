@@ -30,8 +30,9 @@ func logPanic(log *slog.Logger, ctx context.Context, method string, p any) {
 	log.ErrorContext(ctx, "a handler panicked", "method", method, "panic", text, "stack", string(debug.Stack()))
 }
 
-func logFault(log *slog.Logger, ctx context.Context, method, what string) {
+// logFault tells of an answer that cannot be sent.
+func logFault(log *slog.Logger, ctx context.Context, method, reason string) {
 	if log != nil {
-		log.ErrorContext(ctx, what, "method", method)
+		log.ErrorContext(ctx, "a handler gave no usable answer", "method", method, "reason", reason)
 	}
 }

@@ -175,7 +175,7 @@ func (rc *receiver) answer(ctx context.Context, err error, about ...any) *core.R
 		if refused.genuine == nil {
 			rc.logger.WarnContext(ctx, "notification refused", about...)
 		} else {
-			for _, name := range []string{"app_id", "out_trade_no", "trade_no", "out_order_no", "agentpay_no", "amount", "status"} {
+			for _, name := range [...]string{"app_id", "out_trade_no", "trade_no", "out_order_no", "agentpay_no", "amount", "status"} {
 				if value := refused.genuine.Get(name); value != "" {
 					about = append(about, name, strconv.QuoteToASCII(value[:min(len(value), 64)]))
 				}

@@ -272,7 +272,7 @@ func (c *Codes) settle(ctx context.Context, shardID, purchaseID string, try int,
 		return errUnchanged
 	})
 	if err == nil && state == CodeQuarantined {
-		c.cfg.Logger.ErrorContext(ctx, "an exchange code is in quarantine", "shard", shardID, "purchase", purchaseID)
+		c.cfg.Logger.ErrorContext(ctx, "an exchange code is in quarantine", "shard", shardID, "id", purchaseID)
 	}
 	return err
 }

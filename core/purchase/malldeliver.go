@@ -161,7 +161,7 @@ func (s *Service) follow(ctx context.Context, p Purchase) outcome {
 			case err != nil:
 				return s.followLater(err)
 			case holder != p.ID:
-				s.cfg.Logger.ErrorContext(ctx, "a renewal's order proves another purchase", "id", p.ID, "order_id", order, "proves", holder)
+				s.cfg.Logger.ErrorContext(ctx, "a renewal's order proves another purchase", "id", p.ID, "order_id", order, "other_id", holder)
 			}
 		}
 		return s.followed(sub)

@@ -157,7 +157,7 @@ func (s *Service) bind(ctx context.Context, p Purchase, order mall.Order) (sight
 		case err != nil:
 			return sighting{}, err
 		case holder != p.ID:
-			s.cfg.Logger.ErrorContext(ctx, "an order claims two purchases", "order_id", id, "id", p.ID, "proves", holder)
+			s.cfg.Logger.ErrorContext(ctx, "an order claims two purchases", "order_id", id, "id", p.ID, "other_id", holder)
 			return sighting{doubt: fmt.Sprintf("the order %s proves the purchase %s already: look at both", id, holder)}, nil
 		}
 	}

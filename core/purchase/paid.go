@@ -163,7 +163,7 @@ func (s *Service) claimed(ctx context.Context, tradeNo, id, holder string) error
 	if holder == id {
 		return nil
 	}
-	s.cfg.Logger.ErrorContext(ctx, "a payment claims two purchases", "trade_no", tradeNo, "id", id, "paid", holder)
+	s.cfg.Logger.ErrorContext(ctx, "a payment claims two purchases", "trade_no", tradeNo, "id", id, "other_id", holder)
 	return errClaimed
 }
 

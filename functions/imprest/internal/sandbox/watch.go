@@ -126,7 +126,7 @@ func (w *world) revived() {
 // exchanged is told of each request to the platform, and of each notification.
 func (w *world) exchanged(e testkit.Exchange) {
 	w.note(w.tape.exchanged(e))
-	w.log.Debug(e.String())
+	w.log.Debug("exchanged", "exchange", e.String())
 	if w.watch == nil {
 		return
 	}
@@ -147,7 +147,7 @@ func notifies(c testkit.Call) bool {
 // asked is told of each request to the cloud, and to WeChat.
 func (w *world) asked(e testkit.Exchange) {
 	w.note(w.tape.exchanged(e))
-	w.log.Debug(e.String())
+	w.log.Debug("exchanged", "exchange", e.String())
 	if w.watch == nil {
 		return
 	}
