@@ -1,7 +1,6 @@
 package nethttp
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -169,7 +168,8 @@ func (c Config) within(ctx context.Context) (context.Context, context.CancelFunc
 	case c.Timeout == 0:
 		c.Timeout = DefaultTimeout
 	}
-	return context.WithTimeout(ctx, c.Timeout)
+	bounded := &call{parent: ctx, until: time.Now().Add(c.Timeout)}
+	return bounded, bounded.end
 }
 
 // readBody returns the body, or the status to refuse the request with.
@@ -262,7 +262,7 @@ func requestHeader(r *http.Request) core.Header {
 // sortByName orders lines by name and keeps repeats in their order. A map has
 // no order of its own; one that changes from call to call hides faults.
 func sortByName(header core.Header) {
-	slices.SortStableFunc(header, func(a, b core.HeaderField) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortStableFunc(header, func(a, b core.HeaderField) int { return strings.Compare(a.Name, b.Name) })
 }
 
 // remoteAddr returns addr as "host:port", with port 0 if middleware left a
