@@ -3,6 +3,8 @@
 // was signed, sends notifications, good ones and forged ones, and reads
 // journals.
 //
+// # Where to start
+//
 //	imprest sandbox          a merchant and a fake VVChat platform on loopback
 //	imprest sign             sign a body
 //	imprest verify           accept or reject a signed body, and say why

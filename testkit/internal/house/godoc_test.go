@@ -119,12 +119,13 @@ func (d packageDoc) comments() map[string]string {
 	return all
 }
 
-// The page of a package that a user can import says what it is for, then where
-// to start: by names that are his to use.
+// The page of a package that a user can import, and of a command that he can
+// run, says what it is for, then where to start: by names that are his to use.
 func TestGoDocReadsAsAPage(t *testing.T) {
 	libraries := 0
 	for _, d := range packageDocs(t) {
-		if !d.library() {
+		command := d.Name == "main" && regexp.MustCompile(`^functions/\w+$`).MatchString(d.dir)
+		if !d.library() && !command {
 			continue
 		}
 		libraries++
@@ -142,6 +143,9 @@ func TestGoDocReadsAsAPage(t *testing.T) {
 				}
 				if len(headings) == 1 {
 					text := string((&comment.Printer{}).Comment(&comment.Doc{Content: []comment.Block{b}}))
+					if run := module + "/" + d.dir; command && (strings.Contains(text, run+" ") || strings.Contains(text, d.dir[len("functions/"):]+" sandbox")) {
+						starts[run] = true
+					}
 					for name := range d.names {
 						if regexp.MustCompile(`\b` + name + `\b`).MatchString(text) {
 							starts[name] = true
@@ -151,7 +155,7 @@ func TestGoDocReadsAsAPage(t *testing.T) {
 			}
 			require.NotEmpty(t, headings)
 			assert.Equal(t, "Where to start", headings[0], "what comes first is where to start")
-			assert.NotEmpty(t, starts, "where to start is a name of this package")
+			assert.NotEmpty(t, starts, "where to start is a name of this package, or how the command is run")
 			first := string((&comment.Printer{}).Comment(&comment.Doc{Content: page.Content[:1]}))
 			assert.Greater(t, len(strings.Fields(first)), 8, "what it is for")
 		})
