@@ -6,7 +6,9 @@ import (
 	"go/parser"
 	"go/token"
 	"net/http"
+	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -161,4 +163,19 @@ func requireNoSecrets(t *testing.T, w *world, shown ...string) {
 		}
 	}
 	require.Positive(t, used)
+}
+
+// What is copied sends the very bytes again.
+func TestWhatIsCopiedIsExact(t *testing.T) {
+	for _, body := range []string{`{"a":"1"}`, "it's", "line\nline", "tab\t`", "\xff\x00\x7f", "猫🐈", `back\slash` + "\r", "@file", "hidden\u200b\u202e", `\x41` + "\n"} {
+		if !strings.Contains(body, "\x00") { // no argument of a program holds one
+			out, err := exec.Command("bash", "-c", "printf %s "+shellQuoted(body)).Output()
+			require.NoError(t, err)
+			assert.Equal(t, body, string(out))
+		}
+		literal, err := strconv.Unquote(goQuoted(body))
+		require.NoError(t, err)
+		assert.Equal(t, body, literal)
+	}
+	assert.Contains(t, curl(opened{Method: "POST", URL: "http://127.0.0.1/", RequestBody: "@file"}), "--data-raw '@file'")
 }

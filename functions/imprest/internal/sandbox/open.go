@@ -7,7 +7,10 @@ import (
 	"fmt"
 	"go/format"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/imprest-go/imprest/core"
 	"github.com/imprest-go/imprest/core/journal"
@@ -234,12 +237,35 @@ func curl(o opened) string {
 		fmt.Fprintf(&b, " \\\n  -H %s", shellQuoted(line.Name+": "+line.Value))
 	}
 	if o.RequestBody != "" {
-		fmt.Fprintf(&b, " \\\n  --data-binary %s", shellQuoted(o.RequestBody))
+		fmt.Fprintf(&b, " \\\n  --data-raw %s", shellQuoted(o.RequestBody))
 	}
 	return b.String()
 }
 
-func shellQuoted(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
+// shellQuoted quotes for bash and zsh; what cannot be seen is spelled out.
+func shellQuoted(text string) string {
+	if readable(text) {
+		return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+	}
+	var b strings.Builder
+	b.WriteString("$'")
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c == '\'' || c == '\\':
+			b.WriteString(`\` + string(c))
+		case c < ' ' || c > '~':
+			fmt.Fprintf(&b, `\x%02x`, c)
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String() + "'"
+}
+
+// readable reports whether a text holds nothing that cannot be seen.
+func readable(text string) bool {
+	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
+}
 
 // goTest is the file of a test that sends a notification again and asks for
 // the answer that a strict merchant gives.
@@ -299,7 +325,7 @@ func Test%s(t *testing.T) {
 
 // goQuoted writes a body as a Go literal, raw where that is possible.
 func goQuoted(text string) string {
-	if strings.ContainsAny(text, "`\r\x00\ufeff") || !json.Valid([]byte(text)) {
+	if !readable(text) || !strconv.CanBackquote(text) {
 		return fmt.Sprintf("%q", text)
 	}
 	return "`" + text + "`"
