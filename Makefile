@@ -17,6 +17,10 @@ test: parts lint ## everything: static checks, all tests under the race detector
 quick: ## the hermetic tests alone, no part of the system needed
 	$(GO) test ./...
 
+.PHONY: logs
+logs: ## run the hermetic tests once more, and look for secrets in whatever any of them makes any part log
+	IMPREST_LOGS="$$($(GO) list ./... | grep -v internal/house)" $(GO) test -count=1 -timeout 30m -v -run TestNoTestLogsASecret ./testkit/internal/house
+
 .PHONY: lint
 lint: ## gofmt, go vet, staticcheck, go.mod
 	@unformatted=$$(gofmt -l core adapters functions testkit template); test -z "$$unformatted" || { echo "gofmt would change:"; echo "$$unformatted"; exit 1; }
