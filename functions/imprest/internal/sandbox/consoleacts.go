@@ -44,7 +44,7 @@ func (v *consoleView) Switch(f faultSwitch) switchView { return switchView{f, v.
 // deck reads how the world stands.
 func (c console) deck(ctx context.Context, v *consoleView) error {
 	var all []faultSwitch
-	if err := c.ask(ctx, http.MethodGet, "/_sandbox/faults", nil, nil, &all); err != nil && core.CodeOf(err) != core.CodeNotFound {
+	if err := c.ask(ctx, http.MethodGet, "/_sandbox/faults", nil, nil, &all); err != nil {
 		return err
 	}
 	v.Deck = &deckView{}
@@ -121,12 +121,7 @@ func (c console) do(ctx context.Context, form url.Values) (back string, err erro
 	case "advance":
 		return back, c.ask(ctx, http.MethodPost, "/_sandbox/clock", nil, map[string]string{"advance": what}, nil)
 	case "due":
-		due, err := c.w.nextDue(ctx)
-		if err != nil || due.IsZero() {
-			return back, err
-		}
-		by := max(due.Sub(c.w.clock.Now()), 0) + time.Millisecond
-		return back, c.ask(ctx, http.MethodPost, "/_sandbox/clock", nil, map[string]string{"advance": by.String()}, nil)
+		return back, c.ask(ctx, http.MethodPost, "/_sandbox/clock", nil, map[string]string{"to": "next"}, nil)
 	case "fault":
 		return back, c.ask(ctx, http.MethodPost, "/_sandbox/faults", nil, map[string]any{"name": what, "on": form.Get("on") == "true"}, nil)
 	case "crash":
@@ -136,7 +131,13 @@ func (c console) do(ctx context.Context, form url.Values) (back string, err erro
 		if what != "" {
 			wish["mutate"] = []string{what}
 		}
-		return back, c.ask(ctx, http.MethodPost, "/_sandbox/notify", nil, wish, nil)
+		var became struct {
+			Hop string `json:"hop"`
+		}
+		if err := c.ask(ctx, http.MethodPost, "/_sandbox/notify", nil, wish, &became); err != nil || became.Hop == "" {
+			return back, err
+		}
+		return consolePath + "purchases/" + url.PathEscape(form.Get("id")) + "?" + url.Values{"hop": {became.Hop}}.Encode(), nil
 	case "buy":
 		b := newBrowser(c.w.base)
 		defer b.client.CloseIdleConnections()

@@ -135,30 +135,13 @@ func (c console) codes(ctx context.Context, v *consoleView) error {
 }
 
 // explained is the answer of POST /_sandbox/explain.
-type explained struct {
-	Verdict    string                `json:"verdict"`
-	Reason     string                `json:"reason"`
-	Fields     []sign.ExplainedField `json:"fields"`
-	Canonical  string                `json:"canonical"`
-	Difference *sign.Difference      `json:"difference"`
-	Causes     []explainedCause      `json:"causes"`
-}
-
-// explainedCause is a usual reason why a signature does not hold: "yes", "no"
-// or "unknown".
-type explainedCause struct {
-	ID      string `json:"id"`
-	Verdict string `json:"verdict"`
-	Title   string `json:"title"`
-	Detail  string `json:"detail"`
-	Advice  string `json:"advice"`
-}
+type explained struct{ sign.Explanation }
 
 // Found are the causes that it is.
-func (e explained) Found() []explainedCause {
-	var found []explainedCause
+func (e explained) Found() []sign.Cause {
+	var found []sign.Cause
 	for _, cause := range e.Causes {
-		if cause.Verdict == "yes" {
+		if cause.Verdict == sign.CauseYes {
 			found = append(found, cause)
 		}
 	}
@@ -179,7 +162,12 @@ type explainForm struct{ Body, ContentType, Theirs string }
 
 // explainExamples are messages to try the box with.
 func explainExamples() []string {
-	return []string{"genuine", string(testkit.MutateTamperedAmount), string(testkit.MutateWrongKey), string(testkit.MutateLowerCaseSign)}
+	mutators := []testkit.Mutator{testkit.MutateTamperedAmount, testkit.MutateUnkeyedSign, testkit.MutateUnsignedField, testkit.MutatePaddedSign, testkit.MutateWrongKey}
+	names := []string{"genuine"}
+	for _, m := range mutators {
+		names = append(names, string(m))
+	}
+	return names
 }
 
 func (c console) explain(ctx context.Context, v *consoleView) error {

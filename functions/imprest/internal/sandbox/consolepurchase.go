@@ -48,6 +48,8 @@ type sequenceRow struct {
 	// Backward arrows point to the left. Note has no arrow; Bad failed; Cut
 	// never arrived, or its answer did not.
 	Backward, Note, Bad, Cut, Current bool
+	// Aside says that there is room for its faults beside its arrow.
+	Aside bool
 	// Gap is the time that passed before, where it was long.
 	Gap string
 }
@@ -94,9 +96,8 @@ func (c console) purchases(ctx context.Context, v *consoleView) error {
 	}
 	v.Title = v.Purchase.Name + " · " + v.Purchase.Word
 	if opened := v.query.Get("hop"); opened != "" {
-		v.Hop, err = c.opened(ctx, opened, v) // one that is gone is not shown
-		if err != nil {
-			v.Hop = nil
+		if v.Hop, err = c.opened(ctx, opened, v); err == nil { // one that is gone is not shown
+			v.Hop.Purchase = id
 		}
 	}
 	return nil
@@ -169,6 +170,7 @@ func (view *purchaseView) lay(hops []hop, v *consoleView) {
 		} else {
 			row.Note = true
 		}
+		row.Aside = !row.Bad && row.From+row.Span < len(order)-1
 		if gap := h.At.Sub(before); !before.IsZero() && gap >= gapFrom {
 			row.Gap = span(gap)
 		}

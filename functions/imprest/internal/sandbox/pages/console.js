@@ -31,9 +31,14 @@
     }
     const old = new Map([...now.children].filter((child) => child.id).map((child) => [child.id, child]));
     const rest = [...now.children].filter((child) => !child.id);
+    for (const text of [...now.childNodes]) if (text.nodeType !== Node.ELEMENT_NODE) text.remove();
     let at = now.firstElementChild;
-    for (const child of [...then.children]) {
-      let same = child.id ? old.get(child.id) : rest.find((r) => r.tagName === child.tagName);
+    for (const child of [...then.childNodes]) {
+      if (child.nodeType !== Node.ELEMENT_NODE) {
+        now.insertBefore(child, at);
+        continue;
+      }
+      const same = child.id ? old.get(child.id) : rest.find((r) => r.tagName === child.tagName);
       if (same) {
         if (!child.id) rest.splice(rest.indexOf(same), 1);
         old.delete(child.id);
@@ -122,6 +127,7 @@
       complain("");
       const there = new URL(response.url);
       if (there.pathname !== location.pathname) history.pushState(null, "", there);
+      else history.replaceState(null, "", there);
       swapIn(page, ["bar", "main"]);
       if (form.querySelector("[name=do][value=advance], [name=do][value=due]")) say(document.body.dataset.clock + ": " + clock().textContent);
     } catch {
@@ -221,7 +227,7 @@
     setWire();
   });
   events.addEventListener("error", () => { connected = false; setWire(); });
-  for (const kind of ["message", "purchase", "hop", "clock", "faults", "payout", "codes"]) events.addEventListener(kind, soon);
+  for (const kind of ["message", "purchase", "hop", "clock", "faults", "payout", "codes", "reset"]) events.addEventListener(kind, soon);
   addEventListener("pagehide", () => events.close());
   addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 })();
