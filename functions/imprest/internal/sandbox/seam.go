@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"hash/crc32"
 	"strings"
 	"sync"
 	"time"
@@ -31,6 +32,10 @@ type seamStore struct {
 	// other is told of every other record that was written.
 	other func(journal.Record)
 
+	// telling are held, by id, from the write of a record until it was told:
+	// nobody reads it, and acts on it, before.
+	telling [64]sync.RWMutex
+
 	calls sync.RWMutex // held for reading while a call is under way
 	dead  chan struct{}
 	die   sync.Once
@@ -38,6 +43,10 @@ type seamStore struct {
 
 func newSeamStore(inner journal.Store, w *world) *seamStore {
 	return &seamStore{inner: inner, plan: w.plan, told: w.wrote, stumbled: w.stumbled, other: w.wroteOther, dead: make(chan struct{})}
+}
+
+func (s *seamStore) lockOf(id string) *sync.RWMutex {
+	return &s.telling[crc32.ChecksumIEEE([]byte(id))%uint32(len(s.telling))]
 }
 
 // crashed reports whether the life of this store is over.
@@ -75,6 +84,9 @@ func (s *seamStore) Put(ctx context.Context, r journal.Record) (journal.Record, 
 		return journal.Record{}, err
 	}
 	defer s.leave()
+	lock := s.lockOf(r.ID)
+	lock.Lock()
+	defer lock.Unlock()
 	if !strings.HasPrefix(r.ID, purchase.Prefix) {
 		stored, err := s.inner.Put(ctx, r)
 		if err == nil {
@@ -110,6 +122,9 @@ func (s *seamStore) Get(ctx context.Context, id string) (journal.Record, error) 
 		return journal.Record{}, err
 	}
 	defer s.leave()
+	lock := s.lockOf(id)
+	lock.RLock()
+	defer lock.RUnlock()
 	return s.inner.Get(ctx, id)
 }
 
