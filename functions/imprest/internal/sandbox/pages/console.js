@@ -81,26 +81,29 @@
     wire.title = text;
   };
 
-  // refresh asks for the page's live part; those that come while one is under
-  // way are one more.
-  let under = false;
+  // refresh asks for the page's live part, and is done when the page shows what
+  // it was asked for; those that come while one is under way are one more.
   let again = false;
-  const refresh = async () => {
-    if (under) {
-      again = true;
-      return;
-    }
-    under = true;
-    try {
-      const address = new URL(location.href);
-      address.searchParams.set("part", "live");
-      const response = await fetch(address, { headers: { Accept: "text/html" } });
-      if (response.ok) swapIn(await read(response), parts());
-    } catch { /* the wire says that nobody answers */ }
-    under = false;
-    if (again) {
+  let under = null;
+  const refresh = () => {
+    again = true;
+    under ??= refreshAll().finally(() => { under = null; });
+    return under;
+  };
+  const refreshAll = async () => {
+    while (again) {
       again = false;
-      soon();
+      try {
+        const asked = location.href;
+        const address = new URL(asked);
+        address.searchParams.set("part", "live");
+        const response = await fetch(address, { headers: { Accept: "text/html" } });
+        const page = response.ok ? await read(response) : null;
+        // What was opened meanwhile is not swapped for what was there before.
+        if (location.href !== asked) again = true;
+        else if (page) swapIn(page, parts());
+      } catch { /* the wire says that nobody answers */ }
+      if (again) await new Promise((next) => { setTimeout(next, 60); });
     }
   };
   let timer = 0;
