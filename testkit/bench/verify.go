@@ -89,8 +89,8 @@ func verify(context.Context, io.Writer) (table, error) {
 		{"imprest sign.Verify, the last of 3 keys", ours(core.NewSecret("the-next-key-of-the-app"), core.NewSecret("some-other-key-of-the-app"), appKey)},
 		{"stand-in: encoding/json into a map, sort, join, MD5", func() error { return standInVerify(body, appKey.Reveal()) }},
 		{"floor: HMAC-SHA256 of the bytes, ready", func() error { return made(hmacSHA256(body)) }},
-		{"stripe-go webhook.ConstructEvent", event.construct},
-		{"stripe-go webhook.ValidatePayload, nothing parsed", event.validate},
+		{"stripe-go ConstructEvent", event.construct},
+		{"stripe-go ValidatePayload, nothing parsed", event.validate},
 		{"standard-webhooks Verify, nothing parsed", webhooks.verify},
 	})
 	if err != nil {
