@@ -34,6 +34,7 @@ var benches = []struct {
 	{"sign", signing},
 	{"lambda", adapters},
 	{"stores", stores},
+	{"slowdisk", slowDisk},
 	{"http", callbacks},
 	{"growth", growth},
 	{"cost", cost},
@@ -44,10 +45,17 @@ var benches = []struct {
 func main() {
 	write := flag.Bool("write", false, "write RESULTS.md")
 	check := flag.Bool("check", false, "end with status 1 if a bar is missed")
+	child := flag.Bool("figures", false, "measure SQLite, and print the figures in JSON: for the table slowdisk, which runs this in a child")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	missed, err := run(ctx, flag.Args(), *write)
+	var missed []string
+	var err error
+	if *child {
+		err = figuresOfSQLite(ctx, os.Stderr, os.Stdout)
+	} else {
+		missed, err = run(ctx, flag.Args(), *write)
+	}
 	switch {
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "bench:", err)
