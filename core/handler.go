@@ -70,12 +70,14 @@ const textPlain = "text/plain; charset=utf-8"
 
 // Text returns an answer with a plain-text body.
 func Text(status int, body string) *Response {
-	// In one piece: every callback ends with one.
+	// In one piece: every callback ends with one, and with a text that is no longer
+	// than this.
 	answer := &struct {
 		Response
 		lines [2]HeaderField
+		text  [len(TryLaterText)]byte
 	}{lines: [2]HeaderField{{Name: "Content-Type", Value: textPlain}, {Name: "X-Content-Type-Options", Value: "nosniff"}}}
-	answer.Response = Response{Status: status, Header: answer.lines[:], Body: []byte(body)}
+	answer.Response = Response{Status: status, Header: answer.lines[:], Body: append(answer.text[:0], body...)}
 	return &answer.Response
 }
 

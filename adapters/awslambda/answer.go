@@ -89,9 +89,9 @@ func sendable(lines, header core.Header) core.Header {
 		name := line.Name
 		if !isUsual(name) {
 			name = textproto.CanonicalMIMEHeaderKey(name)
-		}
-		if !isToken(name) || name == "Content-Length" || name == "Transfer-Encoding" || name == "Connection" {
-			continue
+			if !isToken(name) || name == "Content-Length" || name == "Transfer-Encoding" || name == "Connection" {
+				continue
+			}
 		}
 		if name == "Content-Type" && lines.Get(name) != "" {
 			continue // one type: the first, as everywhere
@@ -112,7 +112,7 @@ func isUsual(name string) bool {
 }
 
 func sendableValue(value string) string {
-	if isValue(value) && isASCII(value) {
+	if plain(value, 0) == len(value) && isValue(value) {
 		return strings.TrimSpace(value)
 	}
 	return strings.TrimSpace(strings.Map(func(r rune) rune {

@@ -9,15 +9,14 @@ import (
 // The members that are read, of an event and of what is in it. What is not named
 // here is passed over.
 var (
-	eventMembers = []string{
+	eventMembers = namesOf(
 		"version", "httpMethod", "path", "rawPath", "rawQueryString", "requestContext", "headers", "multiValueHeaders", "cookies",
 		"queryStringParameters", "multiValueQueryStringParameters", "body", "isBase64Encoded", "Records", "source", "detail-type",
-		"methodArn", "routeArn",
-	}
-	contextMembers  = []string{"stage", "domainName", "connectionId", "elb", "identity", "http"}
-	identityMembers = []string{"sourceIp"}
-	httpMembers     = []string{"method", "sourceIp"}
-	recordMembers   = []string{"eventSource", "eventSourceARN", "messageId", "body"}
+		"methodArn", "routeArn")
+	contextMembers  = namesOf("stage", "domainName", "connectionId", "elb", "identity", "http")
+	identityMembers = namesOf("sourceIp")
+	httpMembers     = namesOf("method", "sourceIp")
+	recordMembers   = namesOf("eventSource", "eventSourceARN", "messageId", "body")
 )
 
 // line is one value of a member of an object of lines: of headers, or of
@@ -49,17 +48,17 @@ type pool struct {
 	all  []line // in the place of few, once there are more
 }
 
-func (p *pool) add(l line) {
-	if p.all == nil && p.used < len(p.few) {
-		p.few[p.used] = l
-		p.used++
-		return
+// add returns a new line, which is where it is until the next is added.
+func (p *pool) add() *line {
+	p.used++
+	if p.all == nil && p.used <= len(p.few) {
+		return &p.few[p.used-1]
 	}
 	if p.all == nil {
 		p.all = append(make([]line, 0, 4*len(p.few)), p.few[:]...)
 	}
-	p.all = append(p.all, l)
-	p.used++
+	p.all = append(p.all, line{})
+	return &p.all[p.used-1]
 }
 
 func (p *pool) of(l lines) []line {
@@ -69,15 +68,17 @@ func (p *pool) of(l lines) []line {
 	return p.few[l.from:l.to]
 }
 
-// inOrder puts lines in order; those of one member stay as they came. Most gateways
-// send them so.
-func inOrder(all []line) {
+// inOrder puts lines in order; those of one member stay as they came. It returns
+// false if a name is there twice: encoding/json would take the last, and who signed
+// the other would not know.
+func inOrder(all []line) bool {
 	for i := 1; i < len(all); i++ {
-		if before(&all[i], &all[i-1]) < 0 {
+		if before(&all[i-1], &all[i]) >= 0 {
 			slices.SortStableFunc(all, func(a, b line) int { return before(&a, &b) })
-			return
+			return !twice(all)
 		}
 	}
+	return true // most gateways send them in order
 }
 
 func before(a, b *line) int {
@@ -88,7 +89,6 @@ func before(a, b *line) int {
 }
 
 // twice reports whether a name is there twice, in lines that are in order.
-// encoding/json would take the last, and who signed the other would not know.
 func twice(sorted []line) bool {
 	for i := 1; i < len(sorted); i++ {
 		if sorted[i].nth <= 0 && bytes.Equal(sorted[i].name, sorted[i-1].name) {
@@ -224,16 +224,19 @@ func (e *event) readLines(s *scanner, several bool) (l lines) {
 	for more := s.orNull('{'); more; more = s.more('}') {
 		name := s.name().unescaped()
 		if !several {
-			e.pool.add(line{name: name, value: s.string(&e.arena)})
+			one := e.pool.add()
+			one.name, one.value = name, s.string(&e.arena)
 			continue
 		}
 		n := 0
 		for more := s.orNull('['); more; more = s.more(']') {
-			e.pool.add(line{name: name, value: s.string(&e.arena), nth: n})
+			one := e.pool.add()
+			one.name, one.value, one.nth = name, s.string(&e.arena), n
 			n++
 		}
 		if n == 0 {
-			e.pool.add(line{name: name, nth: -1})
+			one := e.pool.add()
+			one.name, one.nth = name, -1
 		}
 	}
 	l.to = e.pool.used

@@ -179,8 +179,7 @@ func (e *event) rawQueryOf() (string, bool) {
 		return "", true
 	}
 	all := e.pool.of(told)
-	inOrder(all)
-	if twice(all) {
+	if !inOrder(all) {
 		return "", false
 	}
 	as := func(text string) string { return text }
@@ -212,19 +211,16 @@ func (e *event) header() (core.Header, bool) {
 	all := e.pool.of(told)
 	for i := range all {
 		l := &all[i]
-		if l.nth < 0 {
-			continue
-		}
 		var ok bool
-		if l.key, ok = e.canonical(l.name); !ok || !isValue(l.value) {
+		if l.key, ok = e.canonical(l.name); l.nth >= 0 && (!ok || !isValue(l.value)) {
 			return nil, false
 		}
 	}
-	inOrder(all)
-	if twice(all) {
+	if !inOrder(all) {
 		return nil, false
 	}
-	header := make(core.Header, 0, len(all)+1)
+	apart := len(e.cookies) > 0
+	header := make(core.Header, 0, len(all)+count(apart))
 	for i := range all {
 		if l := &all[i]; l.nth >= 0 && l.key == "Host" {
 			header = append(header, core.HeaderField{Name: l.key, Value: l.value})
@@ -235,7 +231,6 @@ func (e *event) header() (core.Header, bool) {
 	if !isValue(cookies) {
 		return nil, false
 	}
-	apart := len(e.cookies) > 0
 	for i := range all {
 		l := &all[i]
 		if l.nth < 0 || l.key == "Host" || l.key == "Cookie" && len(e.cookies) > 0 {
@@ -310,12 +305,16 @@ func usual(name []byte) string {
 
 // isValue reports whether text can be the value of a header line.
 func isValue(text string) bool {
-	for len(text) >= 8 {
-		w := word(text)
-		if below(w, ' ')|equal(w, 0x7f) != 0 {
-			break // a tab is none of them
+	if n := len(text); n >= 8 {
+		w := word(text[n-8:])
+		found := below(w, ' ') | equal(w, 0x7f)
+		for rest := text; len(rest) > 8; rest = rest[8:] {
+			w = word(rest)
+			found |= below(w, ' ') | equal(w, 0x7f)
 		}
-		text = text[8:]
+		if found == 0 {
+			return true
+		}
 	}
 	for i := 0; i < len(text); i++ {
 		if c := text[i]; c < ' ' && c != '\t' || c == 0x7f {

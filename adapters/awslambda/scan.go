@@ -93,15 +93,14 @@ func (s *scanner) close(bracket byte) bool {
 }
 
 func (s *scanner) more(bracket byte) bool {
-	if s.close(bracket) {
-		return false
+	if s.next() == ',' {
+		s.at++
+		return true
 	}
-	if s.next() != ',' {
+	if !s.close(bracket) {
 		s.fail(malformed)
-		return false
 	}
-	s.at++
-	return true
+	return false
 }
 
 // orNull is open for what may be null.
@@ -141,12 +140,7 @@ func (s *scanner) flag() bool {
 }
 
 // string reads a text and keeps it in a; null is "".
-func (s *scanner) string(a *arena) string {
-	if s.null() {
-		return ""
-	}
-	return a.keep(s.quoted().unescaped())
-}
+func (s *scanner) string(a *arena) string { return a.keep(s.bytes()) }
 
 // bytes reads a text that is needed only as long as the payload is there; null is
 // none.
@@ -168,22 +162,45 @@ func (s *scanner) name() quoted {
 	return name
 }
 
-// member reads the name of a member and returns it as it is spelled in known; ""
-// for another. As in encoding/json, names that differ in case alone are one. seen
-// remembers which were there: none may come twice.
-func (s *scanner) member(known []string, seen *uint32) string {
-	name := s.name().unescaped()
-	which := -1
-	for i, k := range known {
-		// Most names are told apart by their length and their first letter.
-		if len(name) == len(k) && (name[0]^k[0])&^0x20 == 0 && (string(name) == k || strings.EqualFold(string(name), k)) {
-			which = i
-			break
+// names are the members of an object that are asked for.
+type names struct {
+	all []string
+	// ofLength has, for each length, a bit for each of all that is so long: most
+	// names are told apart by that.
+	ofLength [32]uint32
+}
+
+func namesOf(all ...string) *names {
+	n := &names{all: all}
+	for i, name := range all {
+		n.ofLength[len(name)] |= 1 << i
+	}
+	return n
+}
+
+// find returns which of the names this is, -1 if none. As in encoding/json, names
+// that differ in case alone are one.
+func (n *names) find(q quoted) int {
+	name := q.unescaped()
+	if len(name) < len(n.ofLength) {
+		for left := n.ofLength[len(name)]; left != 0; left &= left - 1 {
+			i := bits.TrailingZeros32(left)
+			k := n.all[i]
+			if name[0]|0x20 == k[0]|0x20 && (string(name) == k || strings.EqualFold(string(name), k)) {
+				return i
+			}
 		}
 	}
-	if which < 0 && !isASCII(name) { // "ſource" and "source" differ in case alone
-		which = slices.IndexFunc(known, func(k string) bool { return strings.EqualFold(string(name), k) })
+	if q.escaped || q.wide { // "ſource" and "source" differ in case alone, and not in length
+		return slices.IndexFunc(n.all, func(k string) bool { return strings.EqualFold(string(name), k) })
 	}
+	return -1
+}
+
+// member reads the name of a member and returns it as it is spelled in known; ""
+// for another. seen remembers which were there: none may come twice.
+func (s *scanner) member(known *names, seen *uint32) string {
+	which := known.find(s.name())
 	if which < 0 {
 		return ""
 	}
@@ -192,16 +209,7 @@ func (s *scanner) member(known []string, seen *uint32) string {
 		return ""
 	}
 	*seen |= 1 << which
-	return known[which]
-}
-
-func isASCII[T string | []byte](text T) bool {
-	for i := 0; i < len(text); i++ {
-		if text[i] >= utf8.RuneSelf {
-			return false
-		}
-	}
-	return true
+	return known.all[which]
 }
 
 // skip passes over a value.
@@ -266,8 +274,10 @@ func (s *scanner) digits() {
 // quoted is what stands between two quotation marks. Its escapes, if it has any,
 // are known to be good.
 type quoted struct {
-	raw     []byte // of what is read, and only as long as that is there
-	escaped bool
+	raw []byte // of what is read, and only as long as that is there
+	// escaped is whether there are escapes in it, and wide whether there is
+	// anything but ASCII besides them.
+	escaped, wide bool
 }
 
 // quoted reads a text.
@@ -276,38 +286,37 @@ func (s *scanner) quoted() (q quoted) {
 		s.fail(malformed)
 		return quoted{}
 	}
-	for i := s.at + 1; ; {
-		i = plain(s.text, i)
-		if i == len(s.text) {
-			break
-		}
-		if s.text[i] == '"' {
-			q.raw = s.text[s.at+1 : i]
+	text, from := s.text, s.at+1
+	for i := plain(text, from); i < len(text); i = plain(text, i) {
+		switch c := text[i]; {
+		case c == '"':
+			q.raw = text[from:i]
 			s.at = i + 1
 			return q
-		}
-		if s.text[i] >= utf8.RuneSelf {
-			if r, long := utf8.DecodeRune(s.text[i:]); r != utf8.RuneError || long > 1 {
-				i += long
+		case c == '\\':
+			q.escaped = true
+			if i+1 < len(text) && text[i+1] == '"' { // most of all, in a body
+				i += 2
 				continue
 			}
-			s.fail(noText)
+			long, why := escape(text[i:])
+			if why != none {
+				s.fail(why)
+				return quoted{}
+			}
+			i += long
+		case c >= utf8.RuneSelf:
+			r, long := utf8.DecodeRune(text[i:])
+			if r == utf8.RuneError && long == 1 {
+				s.fail(noText)
+				return quoted{}
+			}
+			q.wide = true
+			i += long
+		default:
+			s.fail(malformed)
 			return quoted{}
 		}
-		if s.text[i] != '\\' {
-			break
-		}
-		q.escaped = true
-		if i+1 < len(s.text) && s.text[i+1] == '"' { // most of all, in a body
-			i += 2
-			continue
-		}
-		long, why := escape(s.text[i:])
-		if why != none {
-			s.fail(why)
-			return quoted{}
-		}
-		i += long
 	}
 	s.fail(malformed)
 	return quoted{}
@@ -328,6 +337,13 @@ func word[T string | []byte](t T) uint64 {
 	return uint64(t[0]) | uint64(t[1])<<8 | uint64(t[2])<<16 | uint64(t[3])<<24 | uint64(t[4])<<32 | uint64(t[5])<<40 | uint64(t[6])<<48 | uint64(t[7])<<56
 }
 
+// special is equal and below for all that is not plain at once. In a byte below 0x80
+// the high bit of b-c says that b < c, and of (b^c)-1 that b is c; in the others it is
+// set in w itself.
+func special(w uint64) uint64 {
+	return (w | (w - ones*' ') | ((w ^ ones*'"') - ones) | ((w ^ ones*'\\') - ones)) & highs
+}
+
 func below(w uint64, c byte) uint64 { return (w - ones*uint64(c)) &^ w & highs }
 func equal(w uint64, c byte) uint64 { return below(w^ones*uint64(c), 1) }
 func first(found uint64) int        { return bits.TrailingZeros64(found) / 8 }
@@ -337,7 +353,7 @@ func first(found uint64) int        { return bits.TrailingZeros64(found) / 8 }
 func plain[T string | []byte](text T, i int) int {
 	for ; i+8 <= len(text); i += 8 {
 		w := word(text[i : i+8])
-		if found := equal(w, '"') | equal(w, '\\') | below(w, ' ') | w&highs; found != 0 {
+		if found := special(w); found != 0 {
 			return i + first(found)
 		}
 	}
