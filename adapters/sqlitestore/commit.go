@@ -2,11 +2,9 @@ package sqlitestore
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -20,23 +18,30 @@ import (
 //
 // No caller's context comes here: it would take the writes of the others along
 // when it ends.
-func (s *Store) commit(batch []*write) error {
-	ctx := context.Background()
-	do := s.commitAll
-	if len(batch) == 1 {
-		do = s.commitOne
-	}
-	err, uncertain := s.prepareFor(ctx, batch), false
+func (s *Store) commit(batch []*write) (refusal error) {
+	s.session.hold(0)
+	defer func() {
+		if refusal != nil {
+			s.session.torn = true // who looks does so elsewhere
+		}
+		s.session.release()
+	}()
+	uncertain := false
+	err := s.session.use(func() (err error) {
+		if w := batch[0]; len(batch) == 1 && len(w.records) == 1 && !s.session.torn {
+			uncertain, err = s.commitOne(w)
+		} else {
+			uncertain, err = s.commitAll(batch)
+		}
+		return err
+	})
 	if err == nil {
-		uncertain, err = do(ctx, batch)
-	}
-	if err == nil {
-		if err := s.log.tend(ctx, s.writer, batch); err != nil {
+		if err := s.log.tend(context.Background(), s.writer, batch); err != nil {
 			return broken(err) // the batch is on the disk all the same
 		}
 		return nil
 	}
-	refusal := broken(err)
+	refusal = broken(err)
 	switch {
 	case uncertain:
 		err = fmt.Errorf("%w: %w", journal.ErrUnknown, err)
@@ -57,46 +62,32 @@ func (s *Store) commit(batch []*write) error {
 
 // commitAll does the writes of a batch in a transaction. After an error nothing
 // was written, unless it is uncertain.
-func (s *Store) commitAll(ctx context.Context, batch []*write) (uncertain bool, err error) {
-	tx, err := s.writer.BeginTx(ctx, nil)
-	if err != nil {
-		return false, err
-	}
-	// After a commit it does nothing. Without one, not a write of the batch
-	// comes into effect, whatever becomes of the rollback.
-	defer func() { _ = tx.Rollback() }()
-	within := map[*sql.Stmt]*sql.Stmt{} // the statements, in this transaction
-	in := func(statement *sql.Stmt) *sql.Stmt {
-		if within[statement] == nil {
-			within[statement] = tx.StmtContext(ctx, statement)
+func (s *Store) commitAll(batch []*write) (uncertain bool, err error) {
+	uncertain, err = s.session.within(&s.session.begin, func() error {
+		for _, w := range batch {
+			if err := s.session.apply(w); err != nil {
+				return err
+			}
 		}
-		return within[statement]
-	}
-	for _, w := range batch {
-		counts, err := s.apply(ctx, in, w)
-		if err == nil && !counts {
-			err = s.lost(ctx, in, w)
-		}
-		if err != nil {
-			return false, err
-		}
-	}
-	s.commits++
-	err = tx.Commit()
-	return err != nil && !isFull(err), err
+		s.commits++
+		return nil
+	})
+	return uncertain && err != nil && !isFull(err), err
 }
 
-// commitOne does a write that is alone. Its statement is a transaction by
-// itself, which spares a third of the processor's work: beginning and ending one
-// costs more than the statement. What it returns is as with commitAll.
-func (s *Store) commitOne(ctx context.Context, batch []*write) (uncertain bool, err error) {
-	alone := func(statement *sql.Stmt) *sql.Stmt { return statement }
+// commitOne does a write that is alone, of one record. Its statement is a
+// transaction by itself, which costs less than to begin one and to end it. What
+// it returns is as with commitAll.
+func (s *Store) commitOne(w *write) (uncertain bool, err error) {
 	s.commits++
-	counts, err := s.apply(ctx, alone, batch[0])
+	counts, err := s.session.change(w.records[0], w.remove)
 	switch {
 	case err == nil && !counts:
-		return false, s.lost(ctx, alone, batch[0])
-	case err == nil, isBusy(err), isFull(err), beforeCommit(err):
+		return false, s.session.lost(w)
+	case err == nil:
+		w.count()
+		return false, nil
+	case isBusy(err), isFull(err), beforeCommit(err):
 		return false, err
 	}
 	return true, err
@@ -111,82 +102,70 @@ func beforeCommit(err error) bool {
 	}, e.Code())
 }
 
-// prepareFor compiles the statements that a batch needs and that are not there.
-func (s *Store) prepareFor(ctx context.Context, batch []*write) error {
-	for _, w := range batch {
-		if n := len(w.records); n > 1 && s.all[n] == nil {
-			if err := prepareAll(ctx, []prepared{{&s.all[n], s.writer, putAll(n)}}); err != nil {
-				return err
-			}
+// apply does one write, in a transaction, and sets its outcome. It does not count
+// if it named another version than the one that is stored.
+func (s *session) apply(w *write) error {
+	// Nobody else writes until the transaction ends, so what is found to be
+	// stored before the first record is changed holds for all of them.
+	for _, r := range w.records[1:] {
+		version, err := s.versionOf(r.ID)
+		if err != nil {
+			return err
+		}
+		if version != r.Version {
+			return s.lost(w)
 		}
 	}
+	for i, r := range w.records {
+		counts, err := s.change(r, w.remove)
+		switch {
+		case err != nil:
+			return err
+		case !counts && i > 0:
+			return errors.New("a record has changed within the transaction")
+		case !counts:
+			return s.lost(w)
+		}
+	}
+	w.count()
 	return nil
 }
 
-// putAll is a statement that writes n records, or none if one of them names a
-// version that is not stored: it is whole by itself, alone or in a transaction.
-// The parameters are id, version, due, expires and body of each.
-func putAll(n int) string {
-	var values, match []string
-	for i := range n {
-		at := 5 * i
-		values = append(values, fmt.Sprintf("(?%d, ?%d, ?%d, ?%d, ?%d)", at+1, at+2, at+3, at+4, at+5))
-		match = append(match, fmt.Sprintf("ifnull((SELECT version FROM records WHERE id = ?%d), 0) = ?%d", at+1, at+2))
-	}
-	return "INSERT INTO records (" + columns + ") SELECT column1, column2 + 1, column3, column4, column5 FROM (VALUES " + strings.Join(values, ", ") + ")" +
-		" WHERE " + strings.Join(match, " AND ") +
-		" ON CONFLICT (id) DO UPDATE SET version = excluded.version, due = excluded.due, expires = excluded.expires, body = excluded.body"
-}
-
-// apply does one write, and reports whether it counts; it does not if it named
-// another version than the one that is stored.
-func (s *Store) apply(ctx context.Context, in func(*sql.Stmt) *sql.Stmt, w *write) (counts bool, err error) {
-	r := w.records[0]
-	var result sql.Result
+// change writes or removes r, if the version that it names is stored.
+func (s *session) change(r journal.Record, remove bool) (counts bool, err error) {
 	switch {
-	case w.remove:
-		result, err = in(s.remove).ExecContext(ctx, r.ID, r.Version)
-	case len(w.records) > 1:
-		args := make([]any, 0, 5*len(w.records))
-		for _, r := range w.records {
-			args = append(args, r.ID, r.Version, millis(r.Due), millis(r.Expires), r.Body)
-		}
-		result, err = in(s.all[len(w.records)]).ExecContext(ctx, args...)
+	case remove:
+		return s.remove.exec(r.ID, r.Version)
 	case r.Version == 0:
-		result, err = in(s.insert).ExecContext(ctx, r.ID, millis(r.Due), millis(r.Expires), r.Body)
-	default:
-		result, err = in(s.update).ExecContext(ctx, millis(r.Due), millis(r.Expires), r.Body, r.ID, r.Version)
+		return s.insert.exec(r.ID, millis(r.Due), millis(r.Expires), r.Body)
 	}
-	if err != nil {
-		return false, err
-	}
-	n, err := result.RowsAffected()
-	if err != nil || n == 0 {
-		return false, err
-	}
-	if !w.remove {
-		w.stored = w.records
-		for i := range w.stored {
-			w.stored[i].Version++
-		}
-	}
-	return true, nil
+	return s.update.exec(millis(r.Due), millis(r.Expires), r.Body, r.ID, r.Version)
 }
 
 // lost sets the outcome of a write that does not count. What it is shown may
 // be of the same batch: it is not durable yet, but nor is anybody answered.
-func (s *Store) lost(ctx context.Context, in func(*sql.Stmt) *sql.Stmt, w *write) error {
+func (s *session) lost(w *write) error {
 	w.err = journal.ErrConflict
 	for _, r := range w.records {
-		stored, err := scan(in(s.stored).QueryRowContext(ctx, r.ID))
-		absent := errors.Is(err, sql.ErrNoRows)
-		if err != nil && !absent {
+		stored, err := s.get(r.ID)
+		if err != nil {
 			return err
 		}
-		if w.remove && absent {
+		if w.remove && stored.Version == 0 {
 			w.err = journal.ErrNotFound
 		}
 		w.stored = append(w.stored, stored)
 	}
 	return nil
+}
+
+// count sets the outcome of a write that counts.
+func (w *write) count() {
+	if w.remove {
+		return
+	}
+	w.stored = w.records
+	for i := range w.stored {
+		w.stored[i].Version++
+	}
 }

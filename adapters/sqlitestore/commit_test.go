@@ -320,7 +320,7 @@ func TestAPanicReleasesTheFile(t *testing.T) {
 	require.NoError(t, err)
 	r, err := s.Put(t.Context(), journal.Record{ID: "p/1"})
 	require.NoError(t, err)
-	s.update = nil
+	s.session.update.compiled = nil
 	require.Panics(t, func() { _, _ = s.Put(t.Context(), r) })
 	_, err = s.Put(t.Context(), journal.Record{ID: "p/2"})
 	require.ErrorIs(t, err, ErrBroken)

@@ -112,6 +112,7 @@ func open(ctx context.Context, path string) (_ *Store, err error) {
 	if s.writer, err = connect(path, 1, busyTimeout, "journal_mode(WAL)", "cache_size(-16384)", "wal_autocheckpoint(0)"); err != nil {
 		return nil, errors.Join(err, first.Close())
 	}
+	s.session = newSession(s.writer)
 	if s.readers, err = connectAs("ro", path, readConnections, busyTimeout, "query_only(1)"); err != nil {
 		return nil, errors.Join(err, first.Close(), s.writer.Close())
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/imprest-go/imprest/core"
 	"github.com/imprest-go/imprest/core/journal"
@@ -31,15 +32,16 @@ type read struct {
 // whatever was durable before its call. There is no goroutine of its own, and
 // nobody is owed the lead: all that wait reach for it, and who leaves does not.
 type reads struct {
-	// look reads the records of a group and sets what came of each.
-	look func([]*read)
+	// look reads the records of a group and sets what came of each. It asks for
+	// the group when it is about to read, once: the later, the more have come.
+	look func(group func() []*read)
 
 	lead    chan struct{} // holds one while somebody leads
 	mu      sync.Mutex
 	waiting []*read
 }
 
-func newReads(look func([]*read)) *reads {
+func newReads(look func(group func() []*read)) *reads {
 	return &reads{look: look, lead: make(chan struct{}, 1)}
 }
 
@@ -70,14 +72,29 @@ func (g *reads) get(ctx context.Context, id string) (journal.Record, error) {
 // take looks for all that wait, if own is among them.
 func (g *reads) take(own *read) {
 	defer func() { <-g.lead }()
-	// Who can run comes first: a look takes less time than it takes them to
-	// come, so it would be for one alone. Where nobody else runs this is nothing.
-	runtime.Gosched()
 	g.mu.Lock()
-	if !slices.Contains(g.waiting, own) {
-		g.mu.Unlock()
+	waits := slices.Contains(g.waiting, own)
+	g.mu.Unlock()
+	if !waits {
 		return // it was answered by the leader before
 	}
+	var group []*read
+	defer func() {
+		for _, r := range group {
+			close(r.done)
+		}
+	}()
+	g.look(func() []*read {
+		group = g.gather()
+		return group
+	})
+}
+
+// gather takes who waits, as many as one look takes. Of those that came when
+// own did, nobody is left out unless they are too many.
+func (g *reads) gather() []*read {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	group := g.waiting
 	if most := readSizes[len(readSizes)-1]; len(group) > most {
 		group = slices.Clone(group[:most])
@@ -85,16 +102,10 @@ func (g *reads) take(own *read) {
 	} else {
 		g.waiting = nil
 	}
-	g.mu.Unlock()
-	defer func() {
-		for _, r := range group {
-			close(r.done)
-		}
-	}()
 	for _, r := range group {
 		r.err = errNoLook
 	}
-	g.look(group)
+	return group
 }
 
 // errNoLook is what is left to the others if a look panics.
@@ -108,16 +119,67 @@ func lookFor(n int) string {
 	return "SELECT " + columns + " FROM records WHERE id IN (?" + strings.Repeat(", ?", n-1) + ")"
 }
 
-// look reads a group in one statement, which sees one state of the file. No
-// caller's context comes here, since it would end the look of all; and one that
+// look reads where the writer does, if that is soon free, and elsewhere if not.
+//
+// No caller's context comes here, since it would end the look of all; and one that
 // can end costs the driver two goroutines, which is more than the look.
-func (s *Store) look(group []*read) {
-	ctx := context.Background()
-	failed := func(err error) {
-		for _, r := range group {
-			r.found, r.err = journal.Record{}, s.unread(ctx, "get", err)
+func (s *Store) look(group func() []*read) {
+	if s.session != nil && s.session.hold(patience) {
+		defer s.session.release()
+		if s.session.sees() {
+			s.lookHere(group())
+			return
 		}
 	}
+	// Who can run comes first: a look takes less time than it takes them to
+	// come, so it would be for one alone. Where nobody else runs this is nothing.
+	runtime.Gosched()
+	s.lookThere(group())
+}
+
+// patience is how long a look waits for the writer: for a commit, but not for a
+// disk that hangs, or while another process keeps the file locked.
+const patience = 20 * time.Millisecond
+
+// lookHere reads a group on the connection that writes, between two batches, so
+// that what it sees is on the disk.
+func (s *Store) lookHere(group []*read) {
+	each := func() error {
+		for _, r := range group {
+			found, err := s.session.get(r.id)
+			if err != nil {
+				return err
+			}
+			r.found, r.err = found, nil
+			if found.Version == 0 {
+				r.err = journal.ErrNotFound
+			}
+		}
+		return nil
+	}
+	err := s.session.use(func() error {
+		if len(group) == 1 {
+			return each()
+		}
+		_, err := s.session.within(&s.session.snapshot, each) // one lock for all
+		return err
+	})
+	if err != nil {
+		s.unseen(group, err)
+	}
+}
+
+// unseen is what came of a group that could not be read.
+func (s *Store) unseen(group []*read, err error) {
+	for _, r := range group {
+		r.found, r.err = journal.Record{}, s.unread(context.Background(), "get", err)
+	}
+}
+
+// lookThere reads a group on a connection that only reads, in one statement,
+// which sees one state of the file.
+func (s *Store) lookThere(group []*read) {
+	ctx := context.Background()
 	size := slices.IndexFunc(readSizes[:], func(n int) bool { return n >= len(group) })
 	ids := make([]any, readSizes[size]) // what is left over is NULL, and equal to nothing
 	for i, r := range group {
@@ -125,7 +187,7 @@ func (s *Store) look(group []*read) {
 	}
 	rows, err := s.get[size].QueryContext(ctx, ids...)
 	if err != nil {
-		failed(err)
+		s.unseen(group, err)
 		return
 	}
 	defer rows.Close()
@@ -135,7 +197,7 @@ func (s *Store) look(group []*read) {
 	for rows.Next() {
 		found, err := scan(rows)
 		if err != nil {
-			failed(err)
+			s.unseen(group, err)
 			return
 		}
 		given := false
@@ -151,6 +213,6 @@ func (s *Store) look(group []*read) {
 		}
 	}
 	if err := rows.Err(); err != nil {
-		failed(err)
+		s.unseen(group, err)
 	}
 }

@@ -23,7 +23,8 @@ type file struct {
 
 func newFile() *file {
 	f := &file{let: make(chan string)}
-	f.reads = newReads(func(group []*read) {
+	f.reads = newReads(func(gather func() []*read) {
+		group := gather()
 		var ids []string
 		for _, r := range group {
 			ids = append(ids, r.id)
@@ -154,7 +155,7 @@ func TestALookFindsEachOfItsRecords(t *testing.T) {
 			group = append(group, &read{id: fmt.Sprintf("p/%d", (i*7)%(2*n/3+1)), err: errNoLook})
 		}
 		group[n/2].id = "p/none"
-		s.look(group)
+		s.lookThere(group)
 		for i, r := range group {
 			if r.id == "p/none" {
 				require.Equal(t, journal.ErrNotFound, r.err)
@@ -167,6 +168,7 @@ func TestALookFindsEachOfItsRecords(t *testing.T) {
 		}
 	}
 	require.NoError(t, s.readers.Close())
+	s.session.torn = true // so that it is not read there
 	_, err := s.Get(t.Context(), "p/1")
 	require.Equal(t, core.CodeInternal, core.CodeOf(err), "what cannot be read is not taken for absent")
 }

@@ -37,12 +37,8 @@ func full(cause error) error { return fmt.Errorf("%w: %w", ErrFull, cause) }
 // Store is a [journal.Store] in one SQLite file. Make one with [Open], and
 // Close it. It may be used from many goroutines at once.
 type Store struct {
-	writer *sql.DB // one connection, which nothing but a batch uses; nil in a store that is read only
-	insert *sql.Stmt
-	update *sql.Stmt
-	remove *sql.Stmt
-	stored *sql.Stmt                        // what a losing write finds
-	all    [journal.MaxPutAll + 1]*sql.Stmt // of so many records, as they are needed
+	writer  *sql.DB  // one connection; nil in a store that is read only
+	session *session // on it: batches, and Gets between them
 
 	readers *sql.DB
 	get     [len(readSizes)]*sql.Stmt
@@ -62,12 +58,10 @@ const columns = "id, version, due, expires, body"
 
 // prepare compiles the statements once per connection.
 func (s *Store) prepare(ctx context.Context) error {
-	return prepareAll(ctx, append(s.reading(),
-		prepared{&s.insert, s.writer, "INSERT INTO records (" + columns + ") VALUES (?, 1, ?, ?, ?) ON CONFLICT DO NOTHING"},
-		prepared{&s.update, s.writer, "UPDATE records SET version = version + 1, due = ?, expires = ?, body = ? WHERE id = ? AND version = ?"},
-		prepared{&s.remove, s.writer, "DELETE FROM records WHERE id = ? AND version = ?"},
-		prepared{&s.stored, s.writer, "SELECT " + columns + " FROM records WHERE id = ?"},
-	))
+	if err := s.session.prepare(ctx); err != nil {
+		return err
+	}
+	return prepareAll(ctx, s.reading())
 }
 
 // reading is the statements that a store needs which is only read.
@@ -200,7 +194,7 @@ func (s *Store) Close() error {
 	// The writer goes last: the last connection to a file empties the log.
 	err := s.readers.Close()
 	if s.writer != nil {
-		err = errors.Join(err, s.writer.Close())
+		err = errors.Join(err, s.session.close())
 	}
 	return err
 }
@@ -218,7 +212,7 @@ func (s *Store) abandon() error {
 		_ = last.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&tables)
 		defer last.Close()
 	}
-	return errors.Join(s.writer.Close(), s.readers.Close())
+	return errors.Join(s.session.close(), s.readers.Close())
 }
 
 func scan(row interface{ Scan(...any) error }) (journal.Record, error) {
