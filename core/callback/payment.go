@@ -122,6 +122,9 @@ func (h *paymentHandler) Handle(ctx context.Context, r *core.Request) *core.Resp
 	ctx, ended := core.Observe(ctx, h.observer, core.Work{Kind: "callback", Name: h.op, Subject: n.OutTradeNo})
 	err = guard(h.op, func() error { return h.deliver(ctx, n) })
 	ended(err)
+	if err == nil {
+		return acknowledged()
+	}
 	return h.answer(ctx, err, "kind", "payment", "app_id", n.AppID, "out_trade_no", n.OutTradeNo, "trade_no", n.TradeNo, "status", n.Status)
 }
 

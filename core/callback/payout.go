@@ -87,6 +87,9 @@ func (h *payoutHandler) Handle(ctx context.Context, r *core.Request) *core.Respo
 	ctx, ended := core.Observe(ctx, h.observer, core.Work{Kind: "callback", Name: h.op, Subject: n.OutOrderNo})
 	err = guard(h.op, func() error { return h.sink.Payout(ctx, n) })
 	ended(err)
+	if err == nil {
+		return acknowledged()
+	}
 	return h.answer(ctx, err, "kind", "payout", "app_id", n.AppID, "out_order_no", n.OutOrderNo, "agentpay_no", n.AgentpayNo, "status", n.Status)
 }
 

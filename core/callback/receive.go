@@ -29,9 +29,6 @@ type App struct {
 // set: whoever has seen one notification can try keys against it.
 const MinKeyLength = 16
 
-// successText is what the platform waits for.
-const successText = "success"
-
 // receiver is what the kinds of notification have in common.
 type receiver struct {
 	op         string
@@ -165,11 +162,11 @@ func (rc *receiver) verify(r *core.Request) (sign.Fields, string, error) {
 	return fields, appID, nil
 }
 
-// answer turns what happened into an answer, and the reason into a log line.
+// acknowledged is the answer to what is done with: the platform waits for it.
+func acknowledged() *core.Response { return core.Text(http.StatusOK, "success") }
+
+// answer turns what went wrong into an answer, and the reason into a log line.
 func (rc *receiver) answer(ctx context.Context, err error, about ...any) *core.Response {
-	if err == nil {
-		return core.Text(http.StatusOK, successText)
-	}
 	if refused, ok := errors.AsType[*refusal](err); ok {
 		about = append(about, "reason", refused.reason)
 		if refused.genuine == nil {
@@ -224,13 +221,21 @@ func plainIdentifier(s string) bool {
 		return false
 	}
 	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' && c != '-' {
+		if !plainCharacter[s[i]] {
 			return false
 		}
 	}
 	return true
 }
+
+// plainCharacter is a table, since the characters of an id are random: no
+// processor guesses right which range the next one is in.
+var plainCharacter = func() (table [256]bool) {
+	for _, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-") {
+		table[c] = true
+	}
+	return table
+}()
 
 // boundIdentifier is what no Identifier may widen: an id is a part of the
 // signed text, of a journal's id and of a log line.

@@ -134,6 +134,9 @@ func (h *robotHandler) Handle(ctx context.Context, r *core.Request) *core.Respon
 	ctx, ended := core.Observe(ctx, h.observer, core.Work{Kind: "callback", Name: h.op, Subject: e.SessionOpenID})
 	err = guard(h.op, func() error { return h.sink.Robot(ctx, e) })
 	ended(err)
+	if err == nil {
+		return acknowledged()
+	}
 	return h.answer(ctx, err, "kind", "robot", "event", string(e.Event), "version", e.Version, "app_id", e.AppID, "robot_no", e.RobotNo, "session_open_id", e.SessionOpenID)
 }
 

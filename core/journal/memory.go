@@ -17,8 +17,9 @@ import (
 // from many goroutines at once and never shares memory with its callers.
 type Memory struct {
 	mu      sync.Mutex
-	records map[string]Record // as stored: times cut, bodies that nobody else holds
+	records map[string]*Record // as stored: times cut, bodies that nobody else holds
 	ids     ordered[string]
+	fresh   []string       // ids that List has not asked for yet: their order waits for it
 	dues    ordered[dueID] // of the records whose Due is set
 }
 
@@ -37,7 +38,7 @@ func compareDue(a, b dueID) int {
 // NewMemory returns an empty store.
 func NewMemory() *Memory {
 	return &Memory{
-		records: make(map[string]Record),
+		records: make(map[string]*Record),
 		ids:     ordered[string]{compare: strings.Compare},
 		dues:    ordered[dueID]{compare: compareDue},
 	}
@@ -53,10 +54,11 @@ func (m *Memory) Put(ctx context.Context, r Record) (Record, error) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if old := m.records[r.ID]; old.Version != r.Version { // version 0 if there is none
-		return old.own(), ErrConflict
+	held := m.records[r.ID]
+	if !held.at(r.Version) {
+		return held.own(), ErrConflict
 	}
-	return m.put(r), nil
+	return m.put(held, r), nil
 }
 
 // PutAll implements [AtomicStore].
@@ -69,31 +71,39 @@ func (m *Memory) PutAll(ctx context.Context, records ...Record) ([]Record, error
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	do, lost := m.put, error(nil)
-	for _, r := range records {
-		if m.records[r.ID].Version != r.Version {
-			do, lost = func(r Record) Record { return m.records[r.ID].own() }, ErrConflict
-		}
+	var held [MaxPutAll]*Record
+	lost := false
+	for i := range records {
+		held[i] = m.records[records[i].ID]
+		lost = lost || !held[i].at(records[i].Version)
 	}
 	stored := make([]Record, len(records))
 	for i, r := range records {
-		stored[i] = do(r)
+		if lost {
+			stored[i] = held[i].own()
+		} else {
+			stored[i] = m.put(held[i], r)
+		}
 	}
-	return stored, lost
+	if lost {
+		return stored, ErrConflict
+	}
+	return stored, nil
 }
 
-// put writes r over the version that it names, and returns it as stored. The
-// caller holds mu.
-func (m *Memory) put(r Record) Record {
-	old := m.records[r.ID]
+// put writes r over held, nil if there is none with its id, and returns it as
+// stored. The caller holds mu.
+func (m *Memory) put(held *Record, r Record) Record {
+	if held == nil {
+		held = new(Record)
+		m.records[r.ID] = held
+		m.fresh = append(m.fresh, r.ID)
+	}
 	r = r.own()
 	r.Version++
 	r.Due, r.Expires = Millis(r.Due), Millis(r.Expires)
-	m.setDue(r.ID, old.Due, r.Due)
-	if old.Version == 0 {
-		m.ids.insert(r.ID)
-	}
-	m.records[r.ID] = r
+	m.setDue(r.ID, held.Due, r.Due)
+	*held = r
 	return r.own()
 }
 
@@ -132,6 +142,7 @@ func (m *Memory) Delete(ctx context.Context, id string, version int64) error {
 		return ErrConflict
 	}
 	m.setDue(id, old.Due, time.Time{})
+	m.order()
 	m.ids.remove(id)
 	delete(m.records, id)
 	return nil
@@ -161,6 +172,7 @@ func (m *Memory) List(ctx context.Context, prefix, after string, limit int) ([]R
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.order()
 	var found []Record
 	for id := range m.ids.from(max(prefix, after)) {
 		if len(found) >= limit || !strings.HasPrefix(id, prefix) {
@@ -171,6 +183,15 @@ func (m *Memory) List(ctx context.Context, prefix, after string, limit int) ([]R
 		}
 	}
 	return found, nil
+}
+
+// order puts the ids that are fresh among the others.
+func (m *Memory) order() {
+	slices.Sort(m.fresh) // neighbours find warm what the one before them has read
+	for _, id := range m.fresh {
+		m.ids.insert(id)
+	}
+	m.fresh = nil
 }
 
 func (m *Memory) setDue(id string, old, due time.Time) {
@@ -185,10 +206,22 @@ func (m *Memory) setDue(id string, old, due time.Time) {
 	}
 }
 
-// own returns r with a body that nobody else holds.
-func (r Record) own() Record {
-	r.Body = slices.Clone(r.Body)
-	return r
+// at reports whether r is stored at version; 0 is not at all, which nil is.
+func (r *Record) at(version int64) bool {
+	if r == nil {
+		return version == 0
+	}
+	return r.Version == version
+}
+
+// own returns r with a body that nobody else holds, the zero Record for nil.
+func (r *Record) own() Record {
+	if r == nil {
+		return Record{}
+	}
+	own := *r
+	own.Body = slices.Clone(r.Body)
+	return own
 }
 
 // ended returns an error if ctx is over: nothing has been done yet then, which
