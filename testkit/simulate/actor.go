@@ -25,6 +25,7 @@ type actor struct {
 
 	begun   int     // activities so far
 	begins  int     // of a buyer: purchases
+	sale    string  // the purchase that this activity put on record last
 	process int     // where the activity runs; -1 is nowhere
 	parked  bool    // pre-empted, and waits for wake
 	inside  bool    // in the middle of an activity
@@ -120,7 +121,7 @@ func (w *World) begin(a *actor) {
 	a.inside, a.process = true, -1
 	a.begun++
 	a.left--
-	a.local, a.draws, a.limits = 0, 0, a.limits[:0]
+	a.local, a.draws, a.sale, a.limits = 0, 0, "", a.limits[:0]
 	w.current = a
 }
 

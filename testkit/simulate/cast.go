@@ -17,6 +17,7 @@ func (w *World) cast() {
 	for i := range w.plan.buyers {
 		w.join(w.buyer(i))
 	}
+	w.castMall()
 	w.join(&actor{name: "platform", most: 4 * w.plan.buyers * w.plan.payments, can: w.canPost, run: func() {
 		p, out := w.unanswered(w.plan.posts)
 		if p != nil {

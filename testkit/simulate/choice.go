@@ -46,6 +46,7 @@ var (
 	onWrite   = []fault{crashBefore, crashMidway, replyLost, requestLost, tooLate, failed}
 	onRead    = []fault{failed}
 	onDue     = []fault{failed, lagging, shuffled, stale}
+	onOrders  = []fault{failed, lagging}
 	onAnswer  = []fault{crashBefore, answerLost}
 	onStrange = []fault{anotherKind}
 	onPayout  = []fault{declined}

@@ -1,10 +1,10 @@
 // Package simulate plays purchases through everything that can go wrong, one
 // schedule after the other, and says which schedule breaks a promise.
 //
-// The code that runs is the code that ships: purchase.Service, the handlers of
-// package callback with notifications that are genuinely signed, several
-// processes on one journal. Simulated is what is outside of it: the disk, the
-// platform, the goods, the clock, and when each call happens. Nothing runs in
+// The code that runs is the code that ships: purchase.Service on both its rails,
+// the handlers of package callback with notifications that are genuinely signed,
+// several processes on one journal. Simulated is what is outside of it: the disk,
+// the platform, Tuya's mall, the goods, the clock, and when each call happens. Nothing runs in
 // parallel and nothing waits, so a run is the list of its choices, and the same
 // list is the same run. Of the two processes one has a journal that writes several
 // records at once (journal.AtomicStore), and the other writes one after the other,
@@ -27,7 +27,8 @@
 // or after the effect with everything that it had in memory, the request or the
 // reply is lost, the effect comes when the caller has given up, the call fails
 // cleanly, Due lags behind, comes in the wrong order or shows what is done, an
-// answer to the platform gets lost. When all actors are done, faults are off, and
+// answer to the platform gets lost. In the mall the list of orders lags and comes in
+// pages, prices change, and people order and pay in Tuya's app beside us. When all actors are done, faults are off, and
 // what is left undone must be settled by a bounded number of sweeps.
 //
 // # What must hold
@@ -37,6 +38,12 @@
 // on disk, and stays there; versions grow by one; only the transitions of
 // purchase.State happen; with faults off every paid purchase settles; and what the
 // records say in the end is what happened.
+//
+// On the mall rail: an order proves one purchase for ever; a purchase is delivered
+// only for an order of its own caller, device and SKU that is paid and was not there
+// before; one purchase is open for each of these; an order whose answer was lost is
+// never made again; nothing to pay by is handed out above the price that the buyer
+// saw; nothing paid is forgotten; and a person is asked only where nobody can tell.
 //
 // # How much is explored
 //

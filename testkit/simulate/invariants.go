@@ -27,6 +27,15 @@ const (
 	oneCode         = "one code for one purchase"
 	handedOnce      = "a payment is handed over once"
 	playsOut        = "with nothing in its way, it sells"
+
+	// Of the mall rail.
+	orderOnce  = "an order proves one purchase for ever"
+	orderOwn   = "delivered only for a paid order of its own"
+	oneOpen    = "one open purchase per caller, device and SKU"
+	boughtOnce = "an order is never made again"
+	priceBound = "nothing to pay by above the price that was seen"
+	paidKept   = "nothing paid is forgotten"
+	personOnly = "a person is asked only where nobody can tell"
 )
 
 // sale is a purchase on record, and what has become of it in truth.
@@ -39,6 +48,18 @@ type sale struct {
 	acked     []string // trade_nos
 	grants    int
 	refunds   int
+
+	// Of the mall rail: device is "" on the other one.
+	device   string
+	amount   core.Fen
+	buying   bool   // its order is, or was, about to be made, says the record
+	buys     int    // how often that may have reached the mall
+	late     bool   // it has expired before
+	withheld bool   // nothing to pay by is handed out any more
+	handed   string // the order that it was handed something to pay by for
+	order    string // on record
+	answered bool   // it was put on record what the mall answered
+	trade    string // the order that is its payment on record
 }
 
 func (w *World) sale(id string) *sale {
@@ -90,14 +111,23 @@ func (w *World) written(id string, body []byte) {
 		if err := json.Unmarshal(body, &p); err != nil || p.ID != id || p.State != purchase.Ordering && p.State != purchase.Unpaid {
 			w.fail(theTable, "the purchase %s begins as %q", id, p.State)
 		}
-		w.sales = append(w.sales, &sale{id: id, buyer: p.Buyer, openID: p.Buyer, state: p.State, body: body})
+		s := &sale{id: id, buyer: p.Buyer, openID: p.Buyer, state: p.State, body: body}
+		if p.Mall != nil {
+			s.device, s.amount = p.Mall.DeviceID, p.Amount
+		}
+		w.sales = append(w.sales, s)
 		return
 	}
 	state := w.stateIn(id, body)
 	if !w.cache.next[s.state][state] {
 		w.fail(theTable, "%s goes from %s to %s", id, s.state, state)
 	}
-	s.state, s.body, s.code = state, body, codeIn(body)
+	s.state, s.body = state, body
+	if s.device != "" {
+		w.mallWritten(s)
+		return
+	}
+	s.code = codeIn(body)
 	for _, trade := range s.acked {
 		if !holds(body, trade) {
 			w.fail(nothingLost, "the payment %s was acknowledged, and is not on record any more", trade)
@@ -204,14 +234,14 @@ func (w *World) acked(p *payment) {
 // settledAll reports whether nothing is left to do: every payment is
 // acknowledged, and no purchase is between two states.
 func (w *World) settledAll() bool {
-	if p, out := w.unanswered(1 << 30); p != nil || out != nil || len(w.flights) > 0 {
+	if p, out := w.unanswered(1 << 30); p != nil || out != nil || len(w.flights) > 0 || w.mallOwes() {
 		return false
 	}
 	for _, s := range w.sales {
 		switch s.state {
 		case purchase.Delivered, purchase.Refunded, purchase.Attention:
 		case purchase.Expired:
-			if w.paid(s.id) {
+			if w.paid(s.id) || s.device != "" && w.mallPaid(s) {
 				return false
 			}
 		default:
@@ -244,11 +274,16 @@ func (w *World) settle() {
 			}
 		}
 		a.process = -1
+		for w.mallOwes() {
+			w.mallServes()
+		}
 		if w.plan.once { // what is due there is due in 90 days
 			w.goTo(w.now.Add(onceLease))
 			continue
 		}
-		if next := w.disk.nextDue(); next.After(w.now) {
+		if w.plan.members > 0 && sweep > paceAfter {
+			w.goTo(w.now.Add(paceBy)) // what shows nothing is given up after days
+		} else if next := w.disk.nextDue(); next.After(w.now) {
 			w.goTo(next)
 		} else if sweep > 0 || next.IsZero() {
 			w.goTo(w.now.Add(inFlight))
@@ -256,10 +291,15 @@ func (w *World) settle() {
 		w.sweep(sweep % len(w.processes))
 	}
 	for _, s := range w.sales {
-		w.finalCheck(s)
+		if s.device != "" {
+			w.finalMall(s)
+		} else {
+			w.finalCheck(s)
+		}
 	}
 	if w.deviations == 0 {
 		w.playedOut()
+		w.mallPlayedOut()
 	}
 	if w.plan.codes > 0 {
 		w.finalCodes()
@@ -298,6 +338,9 @@ type ended struct {
 	Amount  core.Fen       `json:"amount"`
 	Payment *struct{}      `json:"payment"`
 	Surplus []struct{}     `json:"surplus"`
+	Mall    *struct {
+		DeviceID string `json:"device_id"`
+	} `json:"mall"`
 }
 
 // finalCheck holds a purchase's record against what has happened.

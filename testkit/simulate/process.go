@@ -57,6 +57,9 @@ func (w *World) start(p *process) (err error) {
 	if cfg.Deliverer, err = w.deliverer(); err != nil {
 		return err
 	}
+	if w.plan.members > 0 {
+		cfg.Mall = w.rail()
+	}
 	if w.plan.noInline {
 		cfg.InlineBudget = -1
 	}

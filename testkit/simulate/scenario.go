@@ -52,6 +52,17 @@ const (
 	// RefusedRedemption is one that the cloud refuses for good: the code is
 	// free again, and the money goes back.
 	RefusedRedemption Scenario = "refused redemption"
+	// MallSale is a purchase on the mall rail: it is ordered in Tuya's mall, which
+	// does not say which order it made, paid there and delivered by the mall. The
+	// buyer may begin once more beside it, and the price may change.
+	MallSale Scenario = "mall sale"
+	// TwoMallSales is two members of a household who buy the same service for one
+	// device, one after the other or both at once.
+	TwoMallSales Scenario = "two mall sales"
+	// MallMixUp is a sale in the mall beside which somebody orders and pays in
+	// Tuya's app, the mall closes an order or pays it back, and an old
+	// subscription is renewed.
+	MallMixUp Scenario = "mall mix-up"
 	// Once is a payment that callback.Once hands to a merchant's own sink.
 	Once Scenario = "once"
 )
@@ -60,7 +71,7 @@ const (
 func Scenarios() []Scenario {
 	return []Scenario{
 		Sale, Refund, Workers, TwoSales, PaidTwice, LatePayment, Queue, Silence, MixUp, SlowWorker, StolenKey, Stranger,
-		Redemption, TwoRedemptions, RefusedRedemption, Once,
+		Redemption, TwoRedemptions, RefusedRedemption, MallSale, TwoMallSales, MallMixUp, Once,
 	}
 }
 
@@ -83,8 +94,13 @@ type plan struct {
 	refuses   bool
 	refunds   bool
 	once      bool
-	begins    int // of each buyer, while nothing is on record
-	codes     int // exchange codes in the stock; 0: simulated goods
+	begins    int  // of each buyer, while nothing is on record
+	members   int  // buyers on the mall rail, of one household
+	apart     bool // each for a device of his own
+	named     bool // the mall says which order it made
+	// What may happen in the mall meanwhile: see World.castMall.
+	impatient, raises, inApp, closes, renews bool
+	codes                                    int // exchange codes in the stock; 0: simulated goods
 	// cold starts a process for each activity, as a function in a cloud does: so
 	// there is nothing in memory that an exploration would have to keep.
 	cold      bool
@@ -132,12 +148,26 @@ func planOf(s Scenario) *plan {
 		p.buyers, p.codes, p.ends, p.duplicate = 2, 3, codeEnds, false
 	case RefusedRedemption:
 		p.codes, p.ends, p.cold, p.duplicate, p.refuses, p.refunds, p.sweeps = 2, codeEnds, true, false, true, true, 3
+	case MallSale:
+		p.mall(1)
+		p.impatient, p.raises = true, true
+	case TwoMallSales:
+		p.mall(2)
+	case MallMixUp:
+		p.mall(1)
+		p.inApp, p.closes = true, true
 	case Once:
 		p.once, p.stranger, p.begins, p.sweepers, p.posts = true, true, 1, nil, 3
 	default:
 		return nil
 	}
 	return p
+}
+
+// mall makes a plan one of the mall rail.
+func (p *plan) mall(members int) {
+	p.members, p.buyers, p.duplicate, p.clocks, p.sweeps = members, 0, false, 3, 3
+	p.payWithin, p.bound = 5*time.Minute, 32
 }
 
 func states(all ...purchase.State) map[purchase.State]bool {

@@ -29,6 +29,9 @@ func (s *seam) Put(ctx context.Context, r journal.Record) (stored journal.Record
 		return journal.Record{}, errOver
 	}
 	w := s.w
+	if id, ok := strings.CutPrefix(r.ID, purchase.Prefix); ok {
+		w.current.sale = id
+	}
 	what := "put"
 	if w.tracing {
 		what = strings.TrimSpace("put " + stateOf(r.Body))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,8 +24,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// Every scenario, exhaustively to a bound. The three that are made of others are
-// longer, and have a smaller one. So has everything under the race detector,
+// Every scenario, exhaustively to a bound. The three that are made of others, and
+// those of the mall rail, are longer, and have a smaller one. So has everything under the race detector,
 // which slows this down tenfold: nothing runs in parallel in a run, so it has to
 // see each path once. The whole amount is in the run without it, which make test
 // does too.
@@ -35,6 +36,8 @@ func TestExhaustively(t *testing.T) {
 		case raceEnabled || testing.Short():
 		case scenario == simulate.TwoSales, scenario == simulate.TwoRedemptions, scenario == simulate.RefusedRedemption:
 			bounds = append(bounds, simulate.Bound{Faults: 0, Preemptions: 2}, simulate.Bound{Faults: 1, Preemptions: 1})
+		case strings.HasPrefix(string(scenario), "mall "), scenario == simulate.TwoMallSales:
+			bounds = append(bounds, simulate.Bound{Faults: 1, Preemptions: 1})
 		default:
 			bounds = append(bounds, simulate.Bound{Faults: 1, Preemptions: 2})
 		}
@@ -53,9 +56,10 @@ func TestExhaustively(t *testing.T) {
 // Beyond the bound, by seed: more of them for the scenarios that are short.
 func TestBySeed(t *testing.T) {
 	thousands := map[simulate.Scenario]uint64{
-		simulate.Sale: 35, simulate.Once: 40, simulate.Workers: 20, simulate.Queue: 20, simulate.PaidTwice: 10, simulate.LatePayment: 15,
+		simulate.Sale: 32, simulate.Once: 34, simulate.Workers: 20, simulate.Queue: 20, simulate.PaidTwice: 10, simulate.LatePayment: 15,
 		simulate.SlowWorker: 10, simulate.Silence: 9, simulate.Stranger: 9, simulate.MixUp: 5, simulate.StolenKey: 5, simulate.Refund: 7,
 		simulate.Redemption: 6, simulate.TwoSales: 5, simulate.TwoRedemptions: 2, simulate.RefusedRedemption: 2,
+		simulate.MallSale: 4, simulate.TwoMallSales: 2, simulate.MallMixUp: 3,
 	}
 	one := uint64(1000)
 	if raceEnabled || testing.Short() {

@@ -23,6 +23,8 @@ type snapshot struct {
 	sales                   []sale
 	queue                   []string
 	exchanges               []exchange
+	mall                    household
+	mallOrders              []mallOrder
 	bookings                []booking
 	facts                   uint64
 	actors                  []actorState
@@ -66,6 +68,10 @@ func (w *World) snap() *snapshot {
 	for _, sold := range w.sales {
 		s.sales = append(s.sales, *sold)
 	}
+	s.mall = w.mall
+	for _, o := range w.mall.orders {
+		s.mallOrders = append(s.mallOrders, *o)
+	}
 	for _, b := range w.bookings {
 		s.bookings = append(s.bookings, *b)
 	}
@@ -95,6 +101,7 @@ func (w *World) restore(s *snapshot) {
 			a.left, a.begun, a.begins = a.most, 0, 0
 		}
 		w.stock()
+		w.openMall()
 		return
 	}
 	w.last, w.steps, w.deviations, w.taken = s.last, s.steps, s.deviations, append(w.taken[:0], s.taken...)
@@ -119,6 +126,11 @@ func (w *World) restore(s *snapshot) {
 	for _, sold := range s.sales {
 		sold.acked = slices.Clone(sold.acked)
 		w.sales = append(w.sales, &sold)
+	}
+	w.mall = s.mall
+	w.mall.orders = nil
+	for _, o := range s.mallOrders {
+		w.mall.orders = append(w.mall.orders, &o)
 	}
 	w.exchanges, w.strangers = slices.Clone(s.exchanges), s.strangers
 	for _, b := range s.bookings {

@@ -48,6 +48,7 @@ type World struct {
 	sales     []*sale
 	queue     []string
 	exchanges []exchange
+	mall      household
 	bookings  []*booking
 	strangers int // messages that were no payment
 	flights   []flight
