@@ -64,11 +64,14 @@ func (fs Fields) order(space *[usualFields]place) []place {
 	order := space[:0]
 	for i := range fs {
 		p := place{prefix: prefix(fs[i].Name), at: i}
-		k := len(order)
 		order = append(order, p)
-		for k > 0 && fs.before(p, order[k-1]) {
-			order[k] = order[k-1]
-			k--
+		k := i
+		for ; k > 0; k-- {
+			q := order[k-1]
+			if !fs.before(p, q) {
+				break
+			}
+			order[k] = q
 		}
 		order[k] = p
 	}
@@ -170,7 +173,15 @@ func opensField(s string) bool {
 }
 
 func nameOK(name string) bool {
-	return name != "" && len(name) <= maxName && nameEnd(name, 0) == len(name)
+	if name == "" || len(name) > maxName {
+		return false
+	}
+	for i := range len(name) {
+		if !nameByte[name[i]] {
+			return false
+		}
+	}
+	return true
 }
 
 func malformed(reason string) error {

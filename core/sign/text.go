@@ -51,14 +51,16 @@ func refusedRune(r rune) bool {
 	return r < ' ' || (r >= 0x7f && r <= 0x9f) || r == '\ufeff'
 }
 
-// plain reports whether all bytes of s are plain.
+// plain reports whether all bytes of s are plain, or quotes or backslashes.
 func plain(s string) bool {
-	var odd uint64
-	for ; len(s) > 8; s = s[8:] {
-		odd |= oddBytes(load8(s))
+	if len(s) < 8 { // spaces stand behind the last bytes
+		return oddText(word(s)|each*' '<<(8*len(s))) == 0
 	}
-	// Spaces stand behind the last bytes.
-	return odd|oddBytes(word(s)|each*' '<<(8*len(s))) == 0
+	odd := oddText(load8(s[len(s)-8:])) // some of them are in the word before, too
+	for ; len(s) > 8; s = s[8:] {
+		odd |= oddText(load8(s))
+	}
+	return odd == 0
 }
 
 // plainEnd returns where the plain bytes of s that begin at i end: len(s), or the
@@ -120,18 +122,18 @@ func load4(s string) uint64 {
 // there is none. (Higher bits can be wrong: a subtraction that borrows takes from
 // the byte above.)
 func oddBytes(w uint64) uint64 {
-	// In a byte below 0x80 the top bit of b-c says that b < c, of (b^c)-1 that b
-	// is c, of b+1 that b is DEL. In the others it is set in w itself.
-	odd := w
-	odd |= w - each*' '
-	odd |= w + each
-	odd |= (w ^ each*'"') - each
-	odd |= (w ^ each*'\\') - each
-	odd |= (w ^ each*'&') - each
-	return odd & (each * 0x80)
+	quotes := ((w ^ each*'"') - each) | ((w ^ each*'\\') - each)
+	return oddText(w) | quotes&(each*0x80)
 }
 
-// plainByte says the same of one byte.
+// oddText finds those that are no quotes and no backslashes either.
+func oddText(w uint64) uint64 {
+	// In a byte below 0x80 the top bit of b-c says that b < c, of (b^c)-1 that b
+	// is c, of b+1 that b is DEL. In the others it is set in w itself.
+	return (w | (w - each*' ') | (w + each) | ((w ^ each*'&') - each)) & (each * 0x80)
+}
+
+// plainByte says of one byte what oddBytes says of eight.
 var plainByte = func() (table [256]bool) {
 	for c := ' '; c < 0x7f; c++ {
 		table[c] = c != '"' && c != '\\' && c != '&'
