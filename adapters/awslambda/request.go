@@ -79,10 +79,10 @@ func (h *Handler) path(e *event) (string, bool) {
 		// Percent-encoding was taken off. What is left of it is text, unless it
 		// was never any: then nobody could take it off.
 		path = cmp.Or(e.rawPath, e.path) // format 1.0 has it in Path
-		if !isEscaped(path) {
-			return "", false
-		}
 		if !isPlain(path) {
+			if !isEscaped(path) {
+				return "", false
+			}
 			path = (&url.URL{Path: path}).EscapedPath()
 		}
 		if stage := string(e.context.stage); !h.cfg.KeepStage && stage != "" && stage != "$default" {

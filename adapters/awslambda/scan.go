@@ -481,13 +481,13 @@ func (q quoted) bytes() []byte {
 type arena struct{ piece strings.Builder }
 
 // pieceSize is enough for a request with a dozen headers.
-const pieceSize = 512
+const pieceSize = 384
 
 // keep returns text as a string.
 func (a *arena) keep(text []byte) string {
 	from := a.piece.Len()
 	if a.piece.Cap()-from < len(text) {
-		if len(text) > pieceSize/4 {
+		if len(text) > pieceSize/3 {
 			return string(text)
 		}
 		// The strings that are in the old piece stay there.
