@@ -27,6 +27,8 @@ func (p *program) root() *cli.Command {
 			p.verifyCommand(),
 			p.explainCommand(),
 			p.sendCommand(),
+			p.listenCommand(),
+			p.resendCommand(),
 			p.journalCommand(),
 			p.reconcileCommand(),
 			p.versionCommand(),

@@ -11,6 +11,8 @@
 //	imprest explain          show what is signed, where two sides part, and which of
 //	                         the usual causes it is
 //	imprest send             post notifications to a loopback URL
+//	imprest listen           forward a fake platform's notifications to a server of yours
+//	imprest resend           send recorded notifications again
 //	imprest journal          look after a journal in any store: what is in it, what
 //	                         waits, what a person has to decide, its schema
 //	imprest reconcile        do what is due, once or every so often

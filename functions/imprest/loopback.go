@@ -9,17 +9,18 @@ import (
 	"time"
 )
 
-const onlyLoopback = "send forges and repeats notifications, so it posts to this machine alone (127.0.0.1, ::1, localhost)"
+const onlyLoopback = "notifications that are forged, repeated or from a fake go to this machine alone (127.0.0.1, ::1, localhost)"
 
-// checkLoopback refuses a URL that is not http or https on this machine.
-func checkLoopback(address string) error {
+// checkLoopback refuses a URL that is not http or https on this machine; flag
+// is where it came from.
+func checkLoopback(flag, address string) error {
 	u, err := url.Parse(address)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-		return usage("--url: is not an http URL such as http://127.0.0.1:8700/callbacks/payment")
+		return usage("--%s: is not an http URL such as http://127.0.0.1:8700/callbacks/payment", flag)
 	}
 	host := u.Hostname()
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return usage("--url: the host %q is not on loopback: %s", host, onlyLoopback)
+		return usage("--%s: the host %q is not on loopback: %s", flag, host, onlyLoopback)
 	}
 	return nil
 }

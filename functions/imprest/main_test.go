@@ -33,6 +33,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("MERCHANT", merchant.URL)
+			env.Setenv("MERCHANT_ADDR", strings.TrimPrefix(merchant.URL, "http://"))
 			env.Setenv("SHUT", shutAddress(t))
 			env.Setenv("GORACE", "atexit_sleep_ms=0") // or each command waits a second under -race
 			env.Setenv("WITH_LINE_END", "two\nlines")
@@ -120,7 +121,7 @@ func TestAnInterruptEndsTheWaitForInput(t *testing.T) {
 }
 
 func TestEveryCommandHasHelpWithExamples(t *testing.T) {
-	for _, command := range []string{"sandbox", "sign", "verify", "explain", "send", "journal ls", "journal show", "journal stats", "journal retry", "journal resolve", "journal purge", "journal migrate", "reconcile"} {
+	for _, command := range []string{"sandbox", "sign", "verify", "explain", "send", "listen", "resend", "journal ls", "journal show", "journal stats", "journal retry", "journal resolve", "journal purge", "journal migrate", "reconcile"} {
 		words := strings.Fields(command)
 		byFlag := invoke(t, "", append(words, "--help")...)
 		assert.Equal(t, exitDone, byFlag.status, command)

@@ -138,7 +138,7 @@ func (p *program) notification(cmd *cli.Command) (testkit.Message, string, error
 	if cmd.IsSet("url") {
 		url = cmd.String("url")
 	}
-	if err := checkLoopback(url); err != nil {
+	if err := checkLoopback("url", url); err != nil {
 		return fail(err)
 	}
 	if cmd.String(number) == "" {

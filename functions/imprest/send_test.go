@@ -223,7 +223,7 @@ func TestSendGoesToLoopbackAlone(t *testing.T) {
 		assert.Equal(t, 1, strings.Count(r.stderr, "\n"))
 	}
 	for _, url := range []string{"http://127.0.0.1/", "http://127.9.9.9:1/x", "http://[::1]:8700/", "https://localhost/", "http://[::ffff:127.0.0.1]/"} {
-		assert.NoError(t, checkLoopback(url), url)
+		assert.NoError(t, checkLoopback("url", url), url)
 	}
 	// A name that passes and resolves elsewhere is not dialled.
 	dialled, err := loopbackClient(1).Get("http://192.0.2.1/")

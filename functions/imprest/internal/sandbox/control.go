@@ -66,7 +66,7 @@ func (w *world) controlCalls() []controlCall {
 		{"POST", "/_sandbox/notify", `sends an order's notification again, changed if you like: {"out_trade_no": "…", "mutate": ["wrong-key"]}`, w.postNotify},
 		{"POST", "/_sandbox/explain", `shows what of a message is signed, and where two sides part: {"body": "…", "content_type": "…", "theirs": "…"}`, w.postExplain},
 		{"GET", "/_sandbox/journal", "the records of the journal, by id; ?prefix=, ?after= and ?limit= up to 500", w.getJournal},
-		{"GET", eventsPath, "server-sent events: purchase, hop, clock, faults, payout, codes", nil},
+		{"GET", eventsPath, "server-sent events: purchase, hop, notification, clock, faults, payout, codes", nil},
 	}
 }
 

@@ -14,7 +14,6 @@ import (
 	"github.com/imprest-go/imprest/adapters/nethttp"
 	"github.com/imprest-go/imprest/core"
 	"github.com/imprest-go/imprest/functions/internal/stores"
-	"github.com/imprest-go/imprest/testkit/phone"
 )
 
 // sweepEvery is how often the journal is looked through for what is due.
@@ -67,10 +66,10 @@ func (w *world) serve(parent context.Context, work func(context.Context) error) 
 		})
 	}
 	for _, ln := range w.listeners {
-		start(serving, w.serveOn(ln, http.HandlerFunc(w.serveMerchant)))
+		start(serving, serveOn(ln, http.HandlerFunc(w.serveMerchant), w.log))
 	}
-	start(serving, w.serveOn(w.platformListener, w.platformHandler()))
-	start(serving, w.serveOn(w.cloudListener, w.cloudHandler()))
+	start(serving, serveOn(w.platformListener, w.platformHandler(), w.log))
+	start(serving, serveOn(w.cloudListener, w.cloudHandler(), w.log))
 	start(ctx, w.reviveLoop)
 	start(ctx, func(ctx context.Context) error {
 		if err := work(ctx); err != nil {
@@ -94,9 +93,9 @@ func (w *world) serve(parent context.Context, work func(context.Context) error) 
 // errDone ends a run that went well.
 var errDone = errors.New("done")
 
-func (w *world) serveOn(ln net.Listener, h http.Handler) func(context.Context) error {
+func serveOn(ln net.Listener, h http.Handler, log *slog.Logger) func(context.Context) error {
 	server := nethttp.NewServer("", h)
-	server.ErrorLog = slog.NewLogLogger(w.log.Handler(), slog.LevelDebug)
+	server.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug)
 	var unused unusedConns
 	server.ConnState = unused.note
 	return func(ctx context.Context) error {
@@ -142,28 +141,20 @@ func (w *world) serveMerchant(rw http.ResponseWriter, r *http.Request) {
 	w.current.Load().handler.ServeHTTP(rw, r)
 }
 
-// platformHandler serves the platform's address: the phone with its web views,
-// and the platform on its documented paths.
+// platformHandler serves the platform's address, slowly where that is asked for.
 func (w *world) platformHandler() http.Handler {
 	api := ownRequests(w.platform.Handler())
-	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		switch {
-		case phone.IsView(r), r.URL.Path == "/phone", strings.HasPrefix(r.URL.Path, "/phone/"):
-			w.phone.ServeHTTP(rw, r)
-		case r.URL.Path == "/" && r.Method == http.MethodGet:
-			http.Redirect(rw, r, "/phone", http.StatusFound)
-		default:
-			if pause := w.plan.slowness(r.URL.Path); pause > 0 {
-				timer := time.NewTimer(pause)
-				defer timer.Stop()
-				select {
-				case <-timer.C:
-				case <-r.Context().Done():
-				}
+	return faces(w.phone, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if pause := w.plan.slowness(r.URL.Path); pause > 0 {
+			timer := time.NewTimer(pause)
+			defer timer.Stop()
+			select {
+			case <-timer.C:
+			case <-r.Context().Done():
 			}
-			api.ServeHTTP(rw, r)
 		}
-	})
+		api.ServeHTTP(rw, r)
+	}))
 }
 
 // sweepLoop finishes what is due, at once what an earlier process left, as

@@ -126,7 +126,7 @@ func (w *world) notifyAgain(ctx context.Context, outTradeNo string, mutators []s
 		x.Faults = append(x.Faults, testkit.FaultKind(m))
 	}
 	began := time.Now()
-	resp, err := message.Post(ctx, nil, address)
+	resp, err := message.Post(ctx, w.notifies, address)
 	x.Took = time.Since(began)
 	if err != nil {
 		x.Err = err.Error()

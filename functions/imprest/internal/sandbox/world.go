@@ -50,6 +50,7 @@ type world struct {
 	platformListener net.Listener
 	cloudListener    net.Listener
 	outbound         *http.Client // the merchant's way out
+	notifies         *http.Client // the platform's
 
 	cookieKeys  []core.Secret
 	robotEvents *robotEvents
@@ -105,8 +106,9 @@ func newWorld(ctx context.Context, cfg Config) (_ *world, err error) {
 		return nil, err
 	}
 	w.draws = newDraws(cfg.Seed, run)
+	w.notifies = w.notifier()
 	if w.platform, err = testkit.NewPlatform(testkit.PlatformConfig{
-		Users: users(), Clock: w.clock, NoListen: true, Async: !cfg.Once, Seed: w.draws.seedOf("platform"), OnExchange: w.exchanged,
+		Users: users(), Clock: w.clock, NoListen: true, Client: w.notifies, Async: !cfg.Once, Seed: w.draws.seedOf("platform"), OnExchange: w.exchanged,
 	}); err != nil {
 		return nil, err
 	}
@@ -173,6 +175,9 @@ func (w *world) close() {
 		}
 		if m := w.current.Load(); m != nil {
 			m.store.drain()
+		}
+		if w.notifies != nil {
+			w.notifies.CloseIdleConnections()
 		}
 		if w.outbound != nil {
 			w.outbound.CloseIdleConnections()
