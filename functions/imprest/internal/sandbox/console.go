@@ -7,11 +7,14 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/imprest-go/imprest/core"
+	"github.com/imprest-go/imprest/core/sign"
+	"github.com/imprest-go/imprest/functions/imprest/internal/chinese"
 	"github.com/imprest-go/imprest/functions/internal/stores"
 	"github.com/imprest-go/imprest/testkit/phone"
 )
@@ -25,7 +28,10 @@ const themeCookie = "imprest_theme"
 // console is the pages of /_sandbox: what happened, drawn, and what can be
 // done. It does nothing that the control API cannot: its buttons are calls of
 // it, so what a person sees a test can do.
-type console struct{ w *world }
+type console struct {
+	w    *world
+	book *chinese.Book
+}
 
 // parseConsole reads the pages' templates.
 func parseConsole() (map[string]*template.Template, error) {
@@ -65,6 +71,7 @@ func (c console) routes() core.Routes {
 // consoleView is what a page is made of.
 type consoleView struct {
 	W       consoleWords
+	book    *chinese.Book
 	request *core.Request
 	query   url.Values
 
@@ -96,6 +103,23 @@ func (v *consoleView) Tabs() []consoleTab {
 	}
 }
 
+// Say is what another package says, in the language of the page.
+func (v *consoleView) Say(text string) string {
+	if v.W.Lang == "zh" {
+		return v.book.Say(text)
+	}
+	return text
+}
+
+// Table is the fields of a message.
+func (v *consoleView) Table(fields []sign.ExplainedField) fieldTable {
+	fields = slices.Clone(fields)
+	for i := range fields {
+		fields[i].Why = v.Say(fields[i].Why)
+	}
+	return fieldTable{v.W, fields}
+}
+
 type consoleTab struct{ Name, Href, Text string }
 
 // Panel says that only the hop is asked for, to be shown beside its purchase.
@@ -123,7 +147,7 @@ func (v *consoleView) Millis() int64 { return v.Now.UnixMilli() }
 func (c console) page(ctx context.Context, r *core.Request, build func(context.Context, *consoleView) error) *core.Response {
 	v, chosen := c.view(r)
 	if err := build(ctx, v); err != nil {
-		v.Page, v.Status, v.ProblemHead, v.Problem = "problem", http.StatusServiceUnavailable, v.W.Failing, err.Error()
+		v.Page, v.Status, v.ProblemHead, v.Problem = "problem", http.StatusServiceUnavailable, v.W.Failing, v.Say(err.Error())
 		switch core.CodeOf(err) {
 		case core.CodeNotFound:
 			v.Status, v.ProblemHead, v.Problem = http.StatusNotFound, v.W.NotThere, v.W.NotThereWhy
@@ -152,7 +176,7 @@ func (c console) page(ctx context.Context, r *core.Request, build func(context.C
 func (c console) view(r *core.Request) (*consoleView, core.Header) {
 	lang, chosen := phone.Language(r)
 	v := &consoleView{
-		W: consoleWordsIn(lang), request: r, Status: http.StatusOK,
+		W: consoleWordsIn(lang), book: c.book, request: r, Status: http.StatusOK,
 		Base: c.w.base, Phone: c.w.platformBase + "/phone", Cloud: c.w.cloudBase,
 		Journal: stores.Shown(c.w.cfg.Journal), Seed: strconv.FormatUint(c.w.cfg.Seed, 10), Now: c.w.clock.Now().Local(),
 	}

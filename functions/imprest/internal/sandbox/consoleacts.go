@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,10 +25,11 @@ type deckView struct {
 
 // faultSwitch is one fault of GET /_sandbox/faults.
 type faultSwitch struct {
-	Name  string `json:"name"`
-	About string `json:"about"`
-	On    bool   `json:"on"`
-	Times int    `json:"times"`
+	Name   string `json:"name"`
+	About  string `json:"about"`
+	OnMall string `json:"on_mall"`
+	On     bool   `json:"on"`
+	Times  int    `json:"times"`
 	// Word is what it is called here.
 	Word string `json:"-"`
 }
@@ -48,6 +50,9 @@ func (c console) deck(ctx context.Context, v *consoleView) error {
 		return err
 	}
 	v.Deck = &deckView{}
+	for i := range all {
+		all[i].About = v.Say(cmp.Or(all[i].About, all[i].OnMall))
+	}
 	for _, name := range consoleFaults {
 		for _, f := range all {
 			if f.Name == name {

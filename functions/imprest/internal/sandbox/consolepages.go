@@ -98,7 +98,7 @@ func (c console) payouts(ctx context.Context, v *consoleView) error {
 		return err
 	}
 	for no, state := range states {
-		rows = append(rows, payoutRow{No: no, State: state, Word: state})
+		rows = append(rows, payoutRow{No: no, State: state, Word: v.W.PayoutStates[state]})
 	}
 	slices.SortFunc(rows, func(a, b payoutRow) int { return strings.Compare(a.No, b.No) })
 	v.Data = map[string]any{"Refunds": refunds, "Payouts": rows}
@@ -148,9 +148,6 @@ func (e explained) Found() []sign.Cause {
 	return found
 }
 
-// Table is the fields, for the table of them.
-func (e explained) Table(w consoleWords) fieldTable { return fieldTable{w, e.Fields} }
-
 // fieldTable is the fields of a message and the words to show them by.
 type fieldTable struct {
 	W      consoleWords
@@ -199,6 +196,9 @@ func (c console) explain(ctx context.Context, v *consoleView) error {
 		wish := map[string]string{"body": form.Body, "content_type": form.ContentType, "theirs": form.Theirs}
 		if err := c.ask(ctx, http.MethodPost, "/_sandbox/explain", nil, wish, &answer); err != nil {
 			return err
+		}
+		if v.W.Lang == "zh" {
+			answer.Explanation = c.book.Explanation(answer.Explanation)
 		}
 		data["Answer"] = answer
 	}

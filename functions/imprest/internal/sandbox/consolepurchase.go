@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/imprest-go/imprest/core/journal"
@@ -124,12 +125,15 @@ func (c console) called(p purchase.Purchase, lang string) string {
 
 // whole reads everything that the page of a purchase shows.
 func (c console) whole(ctx context.Context, p purchase.Purchase, v *consoleView) (*purchaseView, error) {
-	view := &purchaseView{purchaseItem: c.item(p, v.W, true), Reason: p.Reason, Refund: p.Refund, Began: p.CreatedAt.Local().Format(time.DateTime), Mutators: testkit.Mutators()}
+	view := &purchaseView{purchaseItem: c.item(p, v.W, true), Reason: v.Say(p.Reason), Refund: p.Refund, Began: p.CreatedAt.Local().Format(time.DateTime), Mutators: testkit.Mutators()}
+	for i := range view.Mutators {
+		view.Mutators[i].Doc = v.Say(view.Mutators[i].Doc)
+	}
 	if !p.PayUntil.IsZero() && p.Payment == nil {
 		view.PayUntil = p.PayUntil.Local().Format(time.DateTime)
 	}
 	if p.Payment != nil {
-		view.By, view.Notifies = p.Payment.By, p.Mall == nil
+		view.By, view.Notifies = v.Say(p.Payment.By), p.Mall == nil
 	}
 	view.draw(wentThrough(p), v.W)
 	hops, err := c.w.hops(ctx, p)
@@ -157,11 +161,12 @@ func (view *purchaseView) lay(hops []hop, v *consoleView) {
 	current := v.query.Get("hop")
 	var before time.Time
 	for _, h := range hops {
+		v.translate(&h)
 		from, to := slices.Index(order, h.From), slices.Index(order, h.To)
 		at := h.At.Local()
 		row := sequenceRow{
 			hop: h, Href: consolePath + "purchases/" + view.ID + "?hop=" + h.ID, Time: at.Format(time.TimeOnly), Millis: at.Format(".000"), Current: h.ID == current,
-			Bad: h.Failed != "", Ends: v.W.Parties[string(h.From)], Outcome: h.Answer, From: from,
+			Bad: h.Failed != "", Ends: v.W.Parties[string(h.From)], Outcome: v.Say(h.Answer), From: from,
 		}
 		if to >= 0 && to != from {
 			row.From, row.Span, row.Backward = min(from, to), max(from, to)-min(from, to), to < from
@@ -176,6 +181,22 @@ func (view *purchaseView) lay(hops []hop, v *consoleView) {
 		}
 		before = h.At
 		view.Rows = append(view.Rows, row)
+	}
+}
+
+// translate says of a hop what is said on this page. What was sent stays as it
+// was, and so does the name of a call.
+func (v *consoleView) translate(h *hop) {
+	h.Failed = v.Say(h.Failed)
+	switch h.Kind {
+	case hopWrite:
+		before, after, moved := strings.Cut(h.Label, " → ")
+		h.Label = cmp.Or(v.W.States[before], before)
+		if moved {
+			h.Label += " → " + cmp.Or(v.W.States[after], after)
+		}
+	case hopNotification, hopAct:
+		h.Label = v.Say(h.Label)
 	}
 }
 
@@ -196,6 +217,8 @@ func (c console) opened(ctx context.Context, id string, v *consoleView) (*openVi
 	if err != nil {
 		return nil, err
 	}
+	v.translate(&o.hop)
+	o.Reason = v.Say(o.Reason)
 	view := &openView{opened: o, Time: o.At.Local().Format("2006-01-02 15:04:05.000"), Ends: v.W.Parties[string(o.From)], Purchase: v.request.PathValue("id")}
 	if o.To != "" {
 		view.Ends += " → " + v.W.Parties[string(o.To)]
@@ -214,9 +237,6 @@ func (o *openView) TookText() string {
 	}
 	return o.Took.Round(time.Millisecond / 10).String()
 }
-
-// Table is the fields of its body.
-func (o *openView) Table(w consoleWords) fieldTable { return fieldTable{w, o.Fields} }
 
 // hopPage shows a hop on a page of its own.
 func (c console) hopPage(ctx context.Context, v *consoleView) error {

@@ -35,13 +35,13 @@ type consoleWords struct {
 
 	ExplainLead, BodyHint, ContentType, Theirs, TheirsHint, DoExplain string
 	Difference, Ours, TheirText, AtByte, Causes                       string
-	TryOne, ItIs, ItIsNot, CannotTell, NoCause                        string
+	KeysTried, TryOne, ItIs, ItIsNot, CannotTell, NoCause             string
 
 	APILead, OnePayment, JournalAt, Seed, Cloud string
 	NotThere, NotThereWhy, Failing              string
 
-	// Parties, States and FaultNames say what each is called.
-	Parties, States, FaultNames map[string]string
+	// Parties, States, PayoutStates and FaultNames say what each is called.
+	Parties, States, PayoutStates, FaultNames map[string]string
 }
 
 func consoleWordsIn(lang string) consoleWords {
@@ -78,12 +78,14 @@ func consoleEnglish() consoleWords {
 		CodesLead: "Exchange codes are what the merchant redeems in the cloud: one for each sale.", Free: "free", Reserved: "reserved", Used: "used", Quarantine: "quarantine", Restock: "They are loaded again before they run out.",
 		ExplainLead: "Paste a message. It is read as the merchant reads it, and held against the test account's key.", BodyHint: "The body, exactly as it was sent", ContentType: "Content-Type", Theirs: "What the other side signed", TheirsHint: "Their canonical string, if they say it", DoExplain: "Explain",
 		Difference: "First difference", Ours: "Ours", TheirText: "Theirs", AtByte: "at byte", Causes: "Usual causes",
-		TryOne: "Try one:", ItIs: "It is this", ItIsNot: "It is not", CannotTell: "Cannot be told", NoCause: "None of the usual causes.",
+		KeysTried: "Tried with the keys of the sandbox's test accounts alone. To tell whether another app_key signed it, run imprest explain --app-key-file FILE on your machine: this page never asks for a key.",
+		TryOne:    "Try one:", ItIs: "It is this", ItIsNot: "It is not", CannotTell: "Cannot be told", NoCause: "None of the usual causes.",
 		APILead: "For tests that drive this merchant from the outside. It answers on loopback alone.", OnePayment: "One payment, delivered often", JournalAt: "Journal", Seed: "seed", Cloud: "cloud",
 		NotThere: "Not there", NotThereWhy: "Nothing has this number, or it was too long ago.", Failing: "That did not work",
-		Parties:    map[string]string{"phone": "Phone", "platform": "Platform", "merchant": "Merchant", "cloud": "Tuya cloud", "wechat": "WeChat", "shop": "Shop page"},
-		States:     stateNames(),
-		FaultNames: faultNames("Duplicate", "Out of order", "Drop", "Slow", "Wrong amount", "Forged", "Mall 5xx", "Crash after commit"),
+		Parties:      map[string]string{"phone": "Phone", "platform": "Platform", "merchant": "Merchant", "cloud": "Tuya cloud", "wechat": "WeChat", "shop": "Shop page"},
+		States:       stateNames(),
+		PayoutStates: map[string]string{payoutPending: "pending", payoutDone: "done", payoutFailed: "failed"},
+		FaultNames:   faultNames("Duplicate", "Out of order", "Drop", "Slow", "Wrong amount", "Forged", "Mall 5xx", "Crash after commit"),
 	}
 }
 
@@ -114,7 +116,8 @@ func consoleChinese() consoleWords {
 		CodesLead: "商户在云端兑换的兑换码，每笔销售用一个。", Free: "可用", Reserved: "已预留", Used: "已使用", Quarantine: "隔离", Restock: "用完之前会自动补充。",
 		ExplainLead: "粘贴一条消息：按商户的方式读取，并用测试账号的密钥验签。", BodyHint: "正文，与发送时逐字节一致", ContentType: "Content-Type", Theirs: "对方签名的内容", TheirsHint: "对方的待签名串（如果知道）", DoExplain: "解析",
 		Difference: "第一处差异", Ours: "我方", TheirText: "对方", AtByte: "字节位置", Causes: "常见原因",
-		TryOne: "试一条：", ItIs: "就是它", ItIsNot: "不是", CannotTell: "无法判断", NoCause: "不属于常见原因。",
+		KeysTried: "只用沙箱测试账号的密钥试过。要判断是否由别的 app_key 签名，请在本机运行 imprest explain --app-key-file FILE：这个页面从不索要密钥。",
+		TryOne:    "试一条：", ItIs: "就是它", ItIsNot: "不是", CannotTell: "无法判断", NoCause: "不属于常见原因。",
 		APILead: "供测试从外部驱动商户，只在本机应答。", OnePayment: "一次支付，多次通知", JournalAt: "存储", Seed: "种子", Cloud: "云端",
 		NotThere: "不存在", NotThereWhy: "没有这个编号，或者时间太久已被清除。", Failing: "操作没有成功",
 		Parties: map[string]string{"phone": "手机", "platform": "平台", "merchant": "商户", "cloud": "涂鸦云", "wechat": "微信", "shop": "商店页面"},
@@ -122,7 +125,8 @@ func consoleChinese() consoleWords {
 			"ordering": "下单中", "unpaid": "待支付", "paid": "已支付", "delivering": "开通中", "undeliverable": "无法开通",
 			"refunding": "退款中", "refunded": "已退款", "delivered": "已开通", "expired": "已过期", "attention": "人工处理",
 		},
-		FaultNames: faultNames("重复通知", "乱序", "丢弃通知", "变慢", "金额错误", "伪造签名", "商城 5xx", "提交后崩溃"),
+		PayoutStates: map[string]string{payoutPending: "待付款", payoutDone: "已付款", payoutFailed: "付款失败"},
+		FaultNames:   faultNames("重复通知", "乱序", "丢弃通知", "变慢", "金额错误", "伪造签名", "商城 5xx", "提交后崩溃"),
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/imprest-go/imprest/core"
 	"github.com/imprest-go/imprest/core/journal"
 	"github.com/imprest-go/imprest/core/purchase"
+	"github.com/imprest-go/imprest/functions/imprest/internal/chinese"
 	"github.com/imprest-go/imprest/testkit"
 )
 
@@ -76,7 +77,7 @@ func (w *world) controlHandler() http.Handler {
 	if !w.local {
 		return nethttp.Wrap(core.HandlerFunc(func(context.Context, *core.Request) *core.Response { return core.Refuse(http.StatusNotFound) }))
 	}
-	routes := console{w}.routes()
+	routes := console{w, chinese.Open()}.routes()
 	for _, call := range w.controlCalls() {
 		if call.handle == nil {
 			continue // it streams, which no core.Handler does
