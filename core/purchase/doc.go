@@ -55,7 +55,8 @@
 // the user's orders and the device's services, read while the purchase waits,
 // and at intervals afterwards, since an order stays payable. A user has one open
 // purchase of a SKU for a device; an order proves one purchase for ever, and so
-// does what appears on a device; an order that costs anything but what the buyer
+// does what appears on a device, which is looked at again after an hour where a
+// code or another order could have made it appear; an order that costs anything but what the buyer
 // saw is never handed out to be paid. There is no refund in the mall: what is
 // paid and never shows up goes to attention. An order that the cloud did not name
 // is a purchase's only if it was made when the purchase was (Mall.ClockSkew), and

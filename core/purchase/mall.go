@@ -118,6 +118,11 @@ type MallPurchase struct {
 	Seen              []string      `json:"seen,omitempty"`
 	SeenSubscriptions []string      `json:"seen_subscriptions,omitempty"`
 	Before            []serviceMark `json:"before,omitempty"`
+	// Pending are the orders that could still bring something then, and
+	// Redemptions is how often the device had changed hands between
+	// redemptions: both say what else could make a service longer.
+	Pending     []string `json:"pending,omitempty"`
+	Redemptions int64    `json:"redemptions,omitempty"`
 
 	// NamedOrderID is the order that the cloud named when it was made, if it
 	// named one; OrderID is the order that proves this purchase and no other,
@@ -137,6 +142,10 @@ type MallPurchase struct {
 	// Withheld says that the order costs something else, so that nobody is
 	// handed anything to pay it by.
 	Withheld bool `json:"withheld,omitempty"`
+
+	// Grown says that a change of the device's services was claimed for this
+	// purchase while something else could have made it, too.
+	Grown bool `json:"grown,omitempty"`
 
 	// Subscription is the subscription that the purchase began, once it is
 	// known.

@@ -512,12 +512,12 @@ func TestTwoPressesAtOnce(t *testing.T) {
 	w := newMallWorld(t)
 	s := w.restart()
 	var second purchase.Purchase
-	w.on = map[string]func(){"getServiceListByDevice": func() {
+	slow := w.over(&beforePut{watchedStore: watchedStore{w.world}, prefix: "mall/", do: func() {
 		var err error
 		second, err = s.BeginMall(t.Context(), mallRequest("dev-1"))
 		require.NoError(t, err)
-	}}
-	open, err := s.BeginMall(t.Context(), mallRequest("dev-1"))
+	}})
+	open, err := slow.BeginMall(t.Context(), mallRequest("dev-1"))
 	require.ErrorIs(t, err, purchase.ErrPurchaseOpen)
 	assert.Equal(t, second.ID, open.ID)
 	assert.Equal(t, 1, w.buys)

@@ -62,11 +62,11 @@ func (s *Service) BeginMall(ctx context.Context, r MallRequest) (Purchase, error
 	if err := checkSize(op, p); err != nil {
 		return Purchase{}, err
 	}
-	written, err := s.store(ctx, journal.Record{ID: Prefix + p.ID}, p, s.brokenOff(p))
-	if err != nil {
+	if _, err := s.store(ctx, journal.Record{ID: Prefix + p.ID}, p, s.brokenOff(p)); err != nil {
 		return Purchase{}, err
 	}
-	begun, err := s.firstStep(ctx, p, written, "purchase.buy", func(ctx context.Context, p Purchase) outcome {
+	// The step writes its intent, so how it went does not rest on this record.
+	begun, err := s.firstStep(ctx, p, journal.Record{}, "purchase.buy", func(ctx context.Context, p Purchase) outcome {
 		return s.buy(ctx, p, user)
 	})
 	if errors.Is(err, ErrPurchaseOpen) { // somebody was faster since the look
@@ -251,11 +251,10 @@ func (s *Service) intend(ctx context.Context, p Purchase, write func(*Purchase))
 // what the user has now.
 func (s *Service) mallBefore(ctx context.Context, p Purchase, user MallUser) (MallPurchase, error) {
 	m := *p.Mall
-	services, err := s.cfg.Mall.Operations.GetServiceListByDevice(ctx, user.Caller, m.ID)
-	if err != nil {
+	var err error
+	if m.Redemptions, err = s.redemptions(ctx, m.ID); err != nil {
 		return m, err
 	}
-	m.Before = marks(services)
 	if _, err := s.enterLane(ctx, p); err != nil {
 		return m, err
 	}
@@ -263,6 +262,9 @@ func (s *Service) mallBefore(ctx context.Context, p Purchase, user MallUser) (Ma
 	for order, err := range s.orders(ctx, m, user) {
 		if err != nil {
 			return m, err
+		}
+		if !isDone(order.BaseInfo.OrderStatus) {
+			m.Pending = append(m.Pending, order.BaseInfo.OrderID)
 		}
 		if sells(order, m.SKUCode) {
 			m.Seen = append(m.Seen, order.BaseInfo.OrderID)
@@ -274,7 +276,16 @@ func (s *Service) mallBefore(ctx context.Context, p Purchase, user MallUser) (Ma
 		}
 		m.SeenSubscriptions = append(m.SeenSubscriptions, sub.SubscribeID)
 	}
-	if size := len(strings.Join(m.Seen, "")) + len(strings.Join(m.SeenSubscriptions, "")); size > maxSeen || len(m.Before) > maxServices {
+	// Last of all: what an order that is done by now brought is among them.
+	services, err := s.cfg.Mall.Operations.GetServiceListByDevice(ctx, user.Caller, m.ID)
+	if err != nil {
+		return m, err
+	}
+	m.Before = marks(services)
+	if err := s.enterDevice(ctx, m.ID, p.ID); err != nil {
+		return m, err
+	}
+	if size := len(strings.Join(m.Seen, "")) + len(strings.Join(m.Pending, "")) + len(strings.Join(m.SeenSubscriptions, "")); size > maxSeen || len(m.Before) > maxServices {
 		return m, core.Invalid("purchase.BeginMall", "the user has more orders of this service, or the device more services, than a record can hold")
 	}
 	return m, nil

@@ -50,16 +50,32 @@ func (s *Service) proveService(ctx context.Context, p Purchase) outcome {
 	if err != nil {
 		return s.proveLater(ctx, err)
 	}
+	claimed := p.Mall.Grown
 	for _, mark := range grown(p.Mall.Before, marks(services), p.Mall.ServiceCode) {
+		if claimed {
+			break
+		}
 		holder, err := journal.Claim(ctx, s.cfg.Store, grantID(p.Mall.ID, mark), p.ID)
 		if err != nil {
 			return s.proveLater(ctx, err)
 		}
-		if holder == p.ID {
-			return s.proved(ctx)
-		}
+		claimed = holder == p.ID
 	}
-	return s.proveLater(ctx, errors.New("the order is paid, and the service is not on the device yet"))
+	if !claimed {
+		return s.proveLater(ctx, errors.New("the order is paid, and the service is not on the device yet"))
+	}
+	other, err := s.grownByOther(ctx, p, seen.others)
+	switch {
+	case err != nil:
+		return s.proveLater(ctx, err)
+	case other != "" && p.Payment != nil && s.now().Before(p.Payment.At.Add(unsaidFor)):
+		later := s.proveLater(ctx, errors.New("the mall says that the order is delivered, and "+other+" could have made the service longer, too: the mall's word is taken in an hour"))
+		return outcome{cause: later.cause, record: func(p *Purchase, due *time.Time) error {
+			p.Mall.Grown = true
+			return later.record(p, due)
+		}}
+	}
+	return s.proved(ctx)
 }
 
 func (s *Service) proved(ctx context.Context) outcome {
@@ -68,7 +84,7 @@ func (s *Service) proved(ctx context.Context) outcome {
 		if err := delivered.record(p, due); err != nil {
 			return err
 		}
-		p.Mall.Before = nil
+		p.Mall.Before, p.Mall.Pending, p.Mall.Grown = nil, nil, false
 		if p.Mall.Subscribes && p.State == Delivered {
 			*due = s.now()
 		}
@@ -91,7 +107,8 @@ func (s *Service) proveLater(ctx context.Context, cause error) outcome {
 }
 
 // unsaidFor is how long a service that appeared is not taken for an order's of
-// which the mall does not say that it was delivered.
+// which the mall does not say that it was delivered; nor, whatever it says, for one
+// beside which something else could have made it appear.
 const unsaidFor = time.Hour
 
 // grown returns the marks of a service that were not there before, and end later

@@ -38,6 +38,8 @@ type sighting struct {
 	found bool
 	// doubt says why nobody can tell.
 	doubt string
+	// others are orders that may have made a service longer since, too.
+	others []string
 }
 
 // sight looks for p's order among the user's: the one that the cloud named; or
@@ -54,6 +56,7 @@ func (s *Service) sight(ctx context.Context, p Purchase, user MallUser) (sightin
 	}
 	var mine *mall.Order
 	var fresh []mall.Order
+	var others []string
 	for order, err := range s.orders(ctx, *p.Mall, user) {
 		if err != nil {
 			return sighting{}, err
@@ -63,6 +66,9 @@ func (s *Service) sight(ctx context.Context, p Purchase, user MallUser) (sightin
 			mine = &order
 		case named == "" && s.mayBe(p, order):
 			fresh = append(fresh, order)
+		}
+		if s.mayGrow(p, order) {
+			others = append(others, order.BaseInfo.OrderID)
 		}
 	}
 	if named == "" && len(fresh) > 0 {
@@ -79,7 +85,9 @@ func (s *Service) sight(ctx context.Context, p Purchase, user MallUser) (sightin
 	case mine != nil && len(fresh) > 0:
 		return sighting{doubt: fmt.Sprintf("the orders %.64s and %.64s could both be this purchase's: say which with BindOrder", mine.BaseInfo.OrderID, fresh[0].BaseInfo.OrderID)}, nil
 	case mine != nil:
-		return s.bind(ctx, p, *mine)
+		seen, err := s.bind(ctx, p, *mine)
+		seen.others = others
+		return seen, err
 	case len(fresh) == 0 || p.Mall.OrderID != "":
 		return sighting{}, nil
 	case len(fresh) > 1:

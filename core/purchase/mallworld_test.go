@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/imprest-go/imprest/core"
+	"github.com/imprest-go/imprest/core/journal"
 	"github.com/imprest-go/imprest/core/mall"
 	"github.com/imprest-go/imprest/core/purchase"
 )
@@ -60,8 +61,13 @@ func newMallWorld(t testing.TB) *mallWorld {
 
 func (w *mallWorld) restart() *purchase.Service {
 	w.dead = false
+	return w.over(watchedStore{w.world})
+}
+
+// over is a process on that journal.
+func (w *mallWorld) over(store journal.Store) *purchase.Service {
 	s, err := purchase.New(purchase.Config{
-		Store: watchedStore{w.world},
+		Store: store,
 		Mall: &purchase.Mall{
 			Operations: w, WXAppID: "wx1",
 			User: func(_ context.Context, buyer string) (purchase.MallUser, error) {

@@ -2,8 +2,6 @@ package purchase
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -232,8 +230,8 @@ func (r *Redeemer) Deliver(ctx context.Context, p Purchase) error {
 
 // Delivered implements [Deliverer]. After an answer that was lost it looks at
 // the device's services, once nothing can be under way any more: exactly the
-// expected change means that the code was redeemed, and anything else is for a
-// person.
+// expected change means that the code was redeemed, unless a purchase of the mall
+// rail could have made it; anything else is for a person.
 func (r *Redeemer) Delivered(ctx context.Context, p Purchase) (bool, error) {
 	what, caller, err := r.cfg.Redemption(p)
 	if err != nil {
@@ -258,7 +256,11 @@ func (r *Redeemer) Delivered(ctx context.Context, p Purchase) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if redeemed(red.Before, marks(services), what.ServiceCode) {
+	other, err := r.grownByMall(ctx, what.DeviceID, red.SentAt)
+	if err != nil {
+		return false, err
+	}
+	if !other && redeemed(red.Before, marks(services), what.ServiceCode) {
 		return true, r.done(ctx, what, p.ID, record, red)
 	}
 	if err := r.void(ctx, what, p.ID, record, red); err != nil {
@@ -400,11 +402,6 @@ func (r *Redeemer) release(ctx context.Context, id string, record journal.Record
 	return record, red, err
 }
 
-func deviceID(what Redemption) string {
-	sum := sha256.Sum256([]byte(what.DeviceID))
-	return "redeeming/" + hex.EncodeToString(sum[:16])
-}
-
 // occupy lets one redemption at a time at a device, of whatever catalog, or two
 // could not be told apart by the device's list.
 func (r *Redeemer) occupy(ctx context.Context, what Redemption, id string) error {
@@ -427,9 +424,9 @@ func (r *Redeemer) free(ctx context.Context, what Redemption, id string) error {
 
 func (r *Redeemer) device(ctx context.Context, what Redemption, next func(holder string) (string, error)) error {
 	for range maxTries {
-		record, err := r.cfg.Store.Get(ctx, deviceID(what))
+		record, err := r.cfg.Store.Get(ctx, redeemingID(what.DeviceID))
 		if errors.Is(err, journal.ErrNotFound) {
-			record, err = journal.Record{ID: deviceID(what)}, nil
+			record, err = journal.Record{ID: redeemingID(what.DeviceID)}, nil
 		}
 		if err != nil {
 			return err

@@ -44,6 +44,8 @@
 // before; one purchase is open for each of these; an order whose answer was lost is
 // never made again; nothing to pay by is handed out above the price that the buyer
 // saw; nothing paid is forgotten; and a person is asked only where nobody can tell.
+// Nothing that made a service longer, a code or another order, passes for a delivery
+// that has not happened.
 //
 // # How much is explored
 //

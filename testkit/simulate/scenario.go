@@ -63,6 +63,9 @@ const (
 	// Tuya's app, the mall closes an order or pays it back, and an old
 	// subscription is renewed.
 	MallMixUp Scenario = "mall mix-up"
+	// MallAndCode is a sale in the mall, and a code that is redeemed on the same
+	// device meanwhile.
+	MallAndCode Scenario = "mall and code"
 	// Once is a payment that callback.Once hands to a merchant's own sink.
 	Once Scenario = "once"
 )
@@ -71,7 +74,7 @@ const (
 func Scenarios() []Scenario {
 	return []Scenario{
 		Sale, Refund, Workers, TwoSales, PaidTwice, LatePayment, Queue, Silence, MixUp, SlowWorker, StolenKey, Stranger,
-		Redemption, TwoRedemptions, RefusedRedemption, MallSale, TwoMallSales, MallMixUp, Once,
+		Redemption, TwoRedemptions, RefusedRedemption, MallSale, TwoMallSales, MallMixUp, MallAndCode, Once,
 	}
 }
 
@@ -155,7 +158,11 @@ func planOf(s Scenario) *plan {
 		p.mall(2)
 	case MallMixUp:
 		p.mall(1)
-		p.inApp, p.closes = true, true
+		p.inApp, p.closes, p.renews = true, true, true
+	case MallAndCode:
+		p.mall(1)
+		p.named, p.buyers, p.codes, p.ends, p.noInline, p.cold = true, 1, 2, codeEnds, true, true
+		p.clocks, p.sweeps, p.posts, p.begins = 2, 2, 1, 1
 	case Once:
 		p.once, p.stranger, p.begins, p.sweepers, p.posts = true, true, 1, nil, 3
 	default:
