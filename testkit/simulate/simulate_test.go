@@ -56,10 +56,10 @@ func TestExhaustively(t *testing.T) {
 // Beyond the bound, by seed: more of them for the scenarios that are short.
 func TestBySeed(t *testing.T) {
 	thousands := map[simulate.Scenario]uint64{
-		simulate.Sale: 32, simulate.Once: 34, simulate.Workers: 18, simulate.Queue: 20, simulate.PaidTwice: 10, simulate.LatePayment: 15,
+		simulate.Sale: 34, simulate.Once: 34, simulate.Workers: 20, simulate.Queue: 20, simulate.PaidTwice: 10, simulate.LatePayment: 15,
 		simulate.SlowWorker: 10, simulate.Silence: 9, simulate.Stranger: 9, simulate.MixUp: 5, simulate.StolenKey: 5, simulate.Refund: 7,
 		simulate.Redemption: 6, simulate.TwoSales: 5, simulate.TwoRedemptions: 2, simulate.RefusedRedemption: 2,
-		simulate.MallSale: 4, simulate.TwoMallSales: 2, simulate.MallMixUp: 3, simulate.MallAndCode: 2,
+		simulate.MallSale: 3, simulate.TwoMallSales: 1, simulate.MallMixUp: 2, simulate.MallAndCode: 1,
 	}
 	one := uint64(1000)
 	if raceEnabled || testing.Short() {
