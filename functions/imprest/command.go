@@ -36,6 +36,9 @@ func (p *program) root() *cli.Command {
 		},
 		Action: group,
 
+		EnableShellCompletion:           true,
+		ConfigureShellCompletionCommand: completionCommand,
+
 		Reader:    p.stdin,
 		Writer:    p.stdout,
 		ErrWriter: p.stderr,
@@ -50,6 +53,7 @@ func (p *program) root() *cli.Command {
 // finish gives every command the same behaviour in what goes wrong, and every
 // flag the same look.
 func finish(cmd *cli.Command) {
+	cmd.ShellComplete = complete
 	cmd.OnUsageError = func(_ context.Context, cmd *cli.Command, err error, _ bool) error {
 		return usage("%s: %s", cmd.FullName(), flagProblem(err))
 	}

@@ -17,14 +17,19 @@
 //	                         waits, what a person has to decide, its schema
 //	imprest reconcile        do what is due, once or every so often
 //
-// Each has --help with examples.
+// Each has --help with examples. imprest completion prints what makes bash, zsh,
+// fish or PowerShell complete commands, flags and their words:
+//
+//	source <(imprest completion bash)
 //
 // # For scripts
 //
 // What a command is asked for goes to standard output, everything else to
 // standard error. The exit status is 0 if it was done, 1 if it failed (for
 // verify: the message is rejected), and 2 if the command line, a variable or
-// a file named there is wrong; then one line says which.
+// a file named there is wrong; then one line says which. With --json every
+// command prints lines of JSON alone. Colours and progress are for a terminal;
+// NO_COLOR turns colours off there, too.
 //
 // # Journals
 //

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -26,7 +25,7 @@ func (p *program) explainCommand() *cli.Command {
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "theirs", Usage: "`TEXT` that the other side signed, with or without its &key=…"},
 			&cli.StringFlag{Name: "theirs-file", Usage: "`FILE` that holds that text"},
-			&cli.BoolFlag{Name: "json", Usage: "print it as JSON"},
+			jsonFlag(asOneLine),
 			contentTypeFlag(),
 		}, keyFlags()...),
 		CustomHelpTemplate: withSections(section{"EXAMPLES", `
@@ -54,9 +53,7 @@ func (p *program) explain(ctx context.Context, cmd *cli.Command) error {
 	e := sign.Explain(b.contentType, b.bytes, theirs, keys...)
 	e.Reason = plain(e.Reason, "--theirs")
 	if cmd.Bool("json") {
-		encoder := json.NewEncoder(p.stdout)
-		encoder.SetEscapeHTML(false)
-		return encoder.Encode(e)
+		return p.printJSON(e)
 	}
 	p.showExplanation(e, theirs != "")
 	return nil

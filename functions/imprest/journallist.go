@@ -24,7 +24,7 @@ func (p *program) journalListCommand() *cli.Command {
 			&cli.StringFlag{Name: "prefix", Usage: "only ids that begin with `TEXT`, such as p/"},
 			&cli.StringFlag{Name: "after", Usage: "only ids greater than `ID`: to go on after the last one shown"},
 			&cli.IntFlag{Name: "limit", Value: 100, Usage: "at most `N` records"},
-			&cli.BoolFlag{Name: "json", Usage: "print each record as one line of JSON, with its body"},
+			jsonFlag(asEachLine + ", with its body"),
 		},
 		CustomHelpTemplate: withSections(section{"EXAMPLES", `
 imprest journal ls --journal sqlite:shop.db
@@ -90,9 +90,7 @@ func listPage(ctx context.Context, store journal.Store, prefix, after string, li
 // last one.
 func (p *program) recordPrinter(asJSON bool) (print func(journal.Record) error, flush func()) {
 	if asJSON {
-		encoder := json.NewEncoder(p.stdout)
-		encoder.SetEscapeHTML(false)
-		return func(r journal.Record) error { return encoder.Encode(recordJSON(r)) }, func() {}
+		return func(r journal.Record) error { return p.printJSON(recordJSON(r)) }, func() {}
 	}
 	row := "%s\t%d\t%s\t%s\n"
 	if p.raw {

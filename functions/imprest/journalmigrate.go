@@ -24,6 +24,7 @@ func (p *program) journalMigrateCommand() *cli.Command {
 		Flags: []cli.Flag{
 			journalFlag(),
 			&cli.BoolFlag{Name: "create", Usage: "make the table of dynamodb:TABLE, if there is none, and wait until it is ready"},
+			jsonFlag(asOneLine),
 		},
 		CustomHelpTemplate: withSections(section{"EXAMPLES", `
 IMPREST_JOURNAL="$DATABASE_URL" imprest journal migrate
@@ -49,6 +50,9 @@ func (p *program) migrateJournal(ctx context.Context, cmd *cli.Command) error {
 	case err != nil:
 		return err
 	}
-	fmt.Fprintln(p.stdout, did)
-	return nil
+	if cmd.Bool("json") {
+		return p.printJSON(map[string]string{"did": did})
+	}
+	_, err = fmt.Fprintln(p.stdout, did)
+	return err
 }

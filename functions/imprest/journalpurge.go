@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -28,7 +27,7 @@ func (p *program) journalPurgeCommand() *cli.Command {
 			journalFlag(),
 			&cli.StringFlag{Name: "prefix", Usage: "only ids that begin with `TEXT`, such as r/"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "count, and remove nothing"},
-			&cli.BoolFlag{Name: "json", Usage: "print one line of JSON"},
+			jsonFlag(asOneLine),
 		},
 		CustomHelpTemplate: withSections(section{"EXAMPLES", `
 imprest journal purge --journal sqlite:shop.db --dry-run
@@ -65,7 +64,7 @@ func (p *program) purgeJournal(ctx context.Context, cmd *cli.Command) error {
 	return p.withJournal(ctx, cmd, open, func(store journal.Store) error {
 		err := p.purge(ctx, store, cmd.String("prefix"), done)
 		if cmd.Bool("json") {
-			if err := json.NewEncoder(p.stdout).Encode(done); err != nil {
+			if err := p.printJSON(done); err != nil {
 				return err
 			}
 		} else {

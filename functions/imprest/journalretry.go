@@ -27,6 +27,7 @@ func (p *program) journalRetryCommand() *cli.Command {
 		Flags: []cli.Flag{
 			journalFlag(),
 			&cli.DurationFlag{Name: "in-flight", Usage: "how long a lost call may still take effect: the programs' IMPREST_IN_FLIGHT `TIME` [$IMPREST_IN_FLIGHT]", DefaultText: "1m"},
+			jsonFlag(asEachLine),
 		},
 		CustomHelpTemplate: withSections(section{"EXAMPLES", `
 imprest journal retry --journal sqlite:shop.db p/ABC…
@@ -59,7 +60,14 @@ func (p *program) retryRecords(ctx context.Context, cmd *cli.Command) error {
 				fmt.Fprintf(p.stderr, "%s: %s: %s\n", cmd.FullName(), printable(id), printable(reasonOf(err)))
 				continue
 			}
-			fmt.Fprintf(p.stdout, "%s\t%s\n", id, did)
+			if cmd.Bool("json") {
+				err = p.printJSON(did)
+			} else {
+				_, err = fmt.Fprintf(p.stdout, "%s\t%s\n", id, did.shown(p.now()))
+			}
+			if err != nil {
+				return err
+			}
 		}
 		if failed {
 			return errSaid
@@ -84,8 +92,15 @@ func (p *program) inFlight(cmd *cli.Command) (time.Duration, error) {
 	return given, nil
 }
 
+// retried says when a record is due now, and whether it was changed for it.
+type retried struct {
+	ID      string    `json:"id"`
+	Due     time.Time `json:"due"`
+	Changed bool      `json:"changed"`
+}
+
 // retry makes one record due, and returns what it did.
-func (p *program) retry(ctx context.Context, store journal.Store, operator *purchase.Operator, id string) (string, error) {
+func (p *program) retry(ctx context.Context, store journal.Store, operator *purchase.Operator, id string) (retried, error) {
 	name, isPurchase := strings.CutPrefix(id, purchase.Prefix)
 	if !isPurchase {
 		return p.retryOther(ctx, store, id)
@@ -93,23 +108,24 @@ func (p *program) retry(ctx context.Context, store journal.Store, operator *purc
 	done, err := operator.Retry(ctx, name)
 	switch {
 	case errors.Is(err, journal.ErrNotFound):
-		return "", errors.New("no such record")
+		return retried{}, errors.New("no such record")
 	case err != nil && done.Purchase.State == purchase.Attention:
-		return "", fmt.Errorf("%s; a person decides: %s", reasonOf(err), howToResolve(id, done.Purchase))
+		return retried{}, fmt.Errorf("%s; a person decides: %s", reasonOf(err), howToResolve(id, done.Purchase))
 	case err != nil:
-		return "", err
+		return retried{}, err
 	}
-	return shownDue(done.Due, p.now(), done.Changed), nil
+	return retried{id, done.Due, done.Changed}, nil
 }
 
-func shownDue(due, now time.Time, changed bool) string {
+// shown is what a person is told at the time now.
+func (r retried) shown(now time.Time) string {
 	switch {
-	case due.After(now):
-		return fmt.Sprintf("due at %s: its last call may take effect until then", shownTime(due))
-	case changed:
+	case r.Due.After(now):
+		return fmt.Sprintf("due at %s: its last call may take effect until then", shownTime(r.Due))
+	case r.Changed:
 		return "due now: the next sweep takes it up"
 	}
-	return fmt.Sprintf("due already, since %s", shownTime(due))
+	return fmt.Sprintf("due already, since %s", shownTime(r.Due))
 }
 
 // howToResolve is the command that a person decides by.
@@ -122,42 +138,39 @@ func howToResolve(id string, stuck purchase.Purchase) string {
 }
 
 // retryOther makes a record due that is no purchase, and that somebody waits for.
-func (p *program) retryOther(ctx context.Context, store journal.Store, id string) (string, error) {
+func (p *program) retryOther(ctx context.Context, store journal.Store, id string) (retried, error) {
 	for range 8 {
 		r, err := store.Get(ctx, id)
 		now := journal.Millis(p.now())
 		switch {
 		case errors.Is(err, journal.ErrNotFound) && !strings.Contains(id, "/"):
-			return "", fmt.Errorf("no such record; the one of a purchase is called %s%s", purchase.Prefix, id)
+			return retried{}, fmt.Errorf("no such record; the one of a purchase is called %s%s", purchase.Prefix, id)
 		case errors.Is(err, journal.ErrNotFound):
-			return "", errors.New("no such record")
+			return retried{}, errors.New("no such record")
 		case err != nil:
-			return "", err
+			return retried{}, err
 		case !r.Expires.IsZero():
-			return "", fmt.Errorf("is only due to be removed, at %s: imprest journal purge does that then", shownTime(r.Expires))
+			return retried{}, fmt.Errorf("is only due to be removed, at %s: imprest journal purge does that then", shownTime(r.Expires))
 		case r.Due.IsZero():
-			return "", errors.New("is never due: there is nothing to do about it")
+			return retried{}, errors.New("is never due: there is nothing to do about it")
 		case !r.Due.After(now):
-			return shownDue(r.Due, now, false), nil
+			return retried{id, r.Due, false}, nil
 		}
 		r.Due = now
 		_, err = store.Put(ctx, r)
 		switch {
 		case err == nil:
-			return shownDue(now, now, true), nil
+			return retried{id, now, true}, nil
 		case !errors.Is(err, journal.ErrConflict) && !errors.Is(err, journal.ErrUnknown):
-			return "", err
+			return retried{}, err
 		}
 		// Somebody else wrote it, or nobody knows whether we did: look again.
 	}
-	return "", &core.Error{Op: "retry", Code: core.CodeBusy, Err: errors.New("changes faster than it can be written: try later")}
+	return retried{}, &core.Error{Op: "retry", Code: core.CodeBusy, Err: errors.New("changes faster than it can be written: try later")}
 }
 
 func (p *program) journalResolveCommand() *cli.Command {
-	var words []string
-	for _, resolution := range purchase.Resolutions() {
-		words = append(words, string(resolution))
-	}
+	words := resolutions()
 	return &cli.Command{
 		Name:      "resolve",
 		Usage:     "put a person's decision about a purchase on record",
@@ -168,6 +181,7 @@ func (p *program) journalResolveCommand() *cli.Command {
 			journalFlag(),
 			&cli.StringFlag{Name: "as", Usage: "the decision, a `WORD` of: " + strings.Join(words, ", ")},
 			&cli.StringFlag{Name: "note", Usage: "who decided, and why: `TEXT` for the purchase's history"},
+			jsonFlag(asOneLine),
 		},
 		CustomHelpTemplate: withSections(section{"DECISIONS", listed([][2]string{
 			{"deliver", "deliver what was paid; whether it was granted is asked first"},
@@ -214,7 +228,10 @@ func (p *program) resolve(ctx context.Context, cmd *cli.Command, words []string)
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(p.stdout, "%s\t%s\n", ids[0], resolved.State)
-		return nil
+		if cmd.Bool("json") {
+			return p.printJSON(map[string]string{"id": ids[0], "state": string(resolved.State)})
+		}
+		_, err = fmt.Fprintf(p.stdout, "%s\t%s\n", ids[0], resolved.State)
+		return err
 	})
 }

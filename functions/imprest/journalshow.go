@@ -24,7 +24,7 @@ func (p *program) journalShowCommand() *cli.Command {
 		ArgsUsage: "ID…",
 		Flags: []cli.Flag{
 			journalFlag(),
-			&cli.BoolFlag{Name: "json", Usage: "print each record as one line of JSON"},
+			jsonFlag(asEachLine),
 		},
 		CustomHelpTemplate: withSections(section{"EXAMPLES", `
 imprest journal show --journal sqlite:shop.db p/ABC…
@@ -55,9 +55,7 @@ func (p *program) showRecords(ctx context.Context, store journal.Store, ids []st
 			return err
 		}
 		if asJSON {
-			encoder := json.NewEncoder(p.stdout)
-			encoder.SetEscapeHTML(false)
-			if err := encoder.Encode(recordJSON(r)); err != nil {
+			if err := p.printJSON(recordJSON(r)); err != nil {
 				return err
 			}
 			continue

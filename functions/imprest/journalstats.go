@@ -30,7 +30,7 @@ func (p *program) journalStatsCommand() *cli.Command {
 		Flags: []cli.Flag{
 			journalFlag(),
 			&cli.IntFlag{Name: "attention", Value: 20, Usage: "list at most `N` purchases that wait for a person"},
-			&cli.BoolFlag{Name: "json", Usage: "print one line of JSON"},
+			jsonFlag(asOneLine),
 		},
 		CustomHelpTemplate: withSections(section{"EXAMPLES", `
 imprest journal stats --journal sqlite:shop.db
@@ -112,9 +112,7 @@ func (p *program) journalStats(ctx context.Context, cmd *cli.Command) error {
 			return err
 		}
 		if cmd.Bool("json") {
-			encoder := json.NewEncoder(p.stdout)
-			encoder.SetEscapeHTML(false)
-			return encoder.Encode(found)
+			return p.printJSON(found)
 		}
 		return p.showStats(found)
 	})

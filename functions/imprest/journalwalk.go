@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/imprest-go/imprest/core/journal"
@@ -34,24 +36,37 @@ func walkPages(ctx context.Context, store journal.Store, prefix string, use func
 // ticker shows a person at a terminal how far a long work is, in one line that is
 // written over.
 type ticker struct {
-	p    *program
-	on   bool
-	last time.Time
+	p      *program
+	on     bool
+	mu     sync.Mutex
+	last   time.Time
+	stands bool // a line does
 }
 
-func (p *program) newTicker() *ticker { return &ticker{p: p, on: isTerminal(p.stderr), last: p.now()} }
+func (p *program) newTicker() *ticker {
+	return &ticker{p: p, on: isTerminal(p.stderr) && os.Getenv("TERM") != "dumb", last: p.now()}
+}
 
-// show writes a line, at most twice a second.
+// show writes a line, at most twice a second. It is safe for use by many
+// goroutines.
 func (t *ticker) show(format string, args ...any) {
-	if now := t.p.now(); t.on && now.Sub(t.last) >= 500*time.Millisecond {
-		t.last = now
+	if !t.on {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if now := t.p.now(); now.Sub(t.last) >= 500*time.Millisecond {
+		t.last, t.stands = now, true
 		fmt.Fprintf(t.p.stderr, "\r\x1b[K"+format, args...)
 	}
 }
 
 // done takes the line away.
 func (t *ticker) done() {
-	if t.on {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.stands {
+		t.stands = false
 		fmt.Fprint(t.p.stderr, "\r\x1b[K")
 	}
 }

@@ -37,7 +37,7 @@ func (p *program) listenCommand() *cli.Command {
 			&cli.StringFlag{Name: "app-id", Usage: "the app's `ID` [$IMPREST_APP_ID]", DefaultText: `"test"`},
 			&cli.StringFlag{Name: "store-no", Usage: "the `NUMBER` of the app's store", DefaultText: "s1234"},
 			recordFlag("the `FILE` to record in, one line of JSON for each"),
-			&cli.BoolFlag{Name: "json", Usage: "print each as one line of JSON, with its body"},
+			jsonFlag(asEachLine + ", with its body"),
 		}, keyFlags()...),
 		CustomHelpTemplate: withSections(section{"EXAMPLES", `
 imprest listen --forward-to http://127.0.0.1:8080/callbacks/payment

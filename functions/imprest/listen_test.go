@@ -237,7 +237,7 @@ func TestListenJoinsASandbox(t *testing.T) {
 	m := newMerchant(t)
 	s := begin(t, "sandbox", "--addr", "127.0.0.1:0", "--platform-addr", "127.0.0.1:0", "--cloud-addr", "127.0.0.1:0", "--journal", "memory")
 	shop := s.says(&s.stdout, `shop +(http://\S+?)/?$`)[1]
-	l := begin(t, "listen", "--sandbox", shop, "--forward-to", m.URL+"/callbacks/payment", "--json", "--record", filepath.Join(t.TempDir(), "r"))
+	l := begin(t, "listen", "--sandbox", shop, "--forward-to", m.URL+"/callbacks/payment?token=hidden", "--json", "--record", filepath.Join(t.TempDir(), "r"))
 	l.says(&l.stderr, `^Joined\.`)
 	post := func(path, body string) {
 		resp, err := http.Post(shop+path, typeJSON, strings.NewReader(body))
@@ -258,6 +258,8 @@ func TestListenJoinsASandbox(t *testing.T) {
 	l.says(&l.stderr, `^note: the sandbox has gone`)
 	assert.Equal(t, exitDone, l.end(), l.stderr.String())
 
+	assert.NotContains(t, l.stdout.String()+l.stderr.String(), "hidden")
+
 	alone := invoke(t, "", "listen", "--sandbox", shop, "--forward-to", m.URL, "--record", filepath.Join(t.TempDir(), "r"))
 	assert.Equal(t, exitFailed, alone.status)
 	assert.Contains(t, alone.stderr, "imprest listen: there is no sandbox to join: dial: ")
@@ -272,6 +274,8 @@ func TestARecordIsReadStrictly(t *testing.T) {
 	r := invoke(t, "", "resend", "--all", "--record", file)
 	assert.Equal(t, exitUsage, r.status)
 	assert.Contains(t, r.stderr, "--to: is needed for aaaaaaaa, which did not go to this machine")
+	write(strings.ReplaceAll(line, "aaaaaaaa", `a\u001b[2Ja`) + "\n")
+	assert.NotContains(t, invoke(t, "", "resend", "--list", "--record", file).stdout, "\x1b")
 	write(line + "\n[]\n")
 	r = invoke(t, "", "resend", "--all", "--record", file)
 	assert.Equal(t, exitUsage, r.status)

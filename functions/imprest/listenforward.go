@@ -139,10 +139,8 @@ func hidden(text string, keys []core.Secret) string {
 func (p *program) showNotice(n *notice, asJSON bool, hide []core.Secret) {
 	if asJSON {
 		shown := *n
-		shown.Body, shown.Answer = hidden(n.Body, hide), hidden(n.Answer, hide)
-		if line, err := encodeLine(&shown); err == nil { // texts and numbers always encode
-			_, _ = p.stdout.Write(line)
-		}
+		shown.To, shown.Body, shown.Answer = withoutQuery(n.To), hidden(n.Body, hide), hidden(n.Answer, hide)
+		_ = p.printJSON(&shown) // texts and numbers always encode, and outWriter remembers the rest
 		return
 	}
 	about := cmp.Or(n.OutTradeNo, n.OutOrderNo, n.Event, "-")
@@ -155,8 +153,8 @@ func (p *program) showNotice(n *notice, asJSON bool, hide []core.Secret) {
 	}
 	// One write, so that lines of several at once do not mix.
 	fmt.Fprintf(p.stdout, "%s  %-11s  %s %s  %s  %s  %s\n",
-		p.paint.dim(n.Time.Local().Format(time.TimeOnly)), n.Kind, p.paint.bold(shortened(hidden(about, hide))), strings.TrimSpace(details),
-		p.answerText(n), p.paint.dim(fmt.Sprintf("%.2f ms", n.TookMS)), n.ID)
+		p.paint.dim(n.Time.Local().Format(time.TimeOnly)), printable(n.Kind), p.paint.bold(shortened(hidden(about, hide))), strings.TrimSpace(details),
+		p.answerText(n), p.paint.dim(fmt.Sprintf("%.2f ms", n.TookMS)), printable(n.ID))
 }
 
 // answerText is what came back, in green where the platform would stop.

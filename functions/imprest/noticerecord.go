@@ -190,15 +190,6 @@ func (r *noticeRecord) close() error {
 	return nil
 }
 
-// encodeLine is v as one line of JSON, with <, > and & as they are.
-func encodeLine(v any) ([]byte, error) {
-	var line bytes.Buffer
-	encoder := json.NewEncoder(&line)
-	encoder.SetEscapeHTML(false)
-	err := encoder.Encode(v)
-	return line.Bytes(), err
-}
-
 // readRecord returns the notices of a record, the oldest first. A last line
 // without its end is one that is being written, or never was: it is left out.
 func readRecord(name string) ([]notice, error) {

@@ -60,7 +60,9 @@ func (p *program) post(ctx context.Context, message testkit.Message, url string,
 	defer client.CloseIdleConnections()
 	began := p.now()
 	replies := make([][]reply, concurrency)
-	var started atomic.Int64
+	var started, ended atomic.Int64
+	tick := p.newTicker()
+	defer tick.done()
 	var workers sync.WaitGroup
 	for i := range concurrency {
 		workers.Go(func() {
@@ -70,6 +72,7 @@ func (p *program) post(ctx context.Context, message testkit.Message, url string,
 					return // it was the person who broke it off
 				}
 				replies[i] = append(replies[i], r)
+				tick.show("%d of %d sent …", ended.Add(1), repeat)
 			}
 		})
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -31,7 +30,7 @@ func (p *program) reconcileCommand() *cli.Command {
 			&cli.BoolFlag{Name: "once", Usage: "make one sweep, and end: what it does without --watch"},
 			&cli.BoolFlag{Name: "watch", Usage: "sweep every so often, until it is interrupted"},
 			&cli.DurationFlag{Name: "every", Usage: "with --watch, a sweep every `TIME` [$IMPREST_SWEEP_EVERY]", DefaultText: "1m"},
-			&cli.BoolFlag{Name: "json", Usage: "print each sweep as one line of JSON"},
+			jsonFlag("print each sweep as one line of JSON"),
 		},
 		CustomHelpTemplate: withSections(section{"EXAMPLES", `
 imprest reconcile
@@ -176,7 +175,7 @@ func (r *reconciler) once(ctx context.Context) (purchase.Sweep, error) {
 		did.Failed = reasonOf(err)
 	}
 	if r.asJSON {
-		if err := json.NewEncoder(r.p.stdout).Encode(did); err != nil {
+		if err := r.p.printJSON(did); err != nil {
 			return sweep, err
 		}
 		return sweep, err

@@ -26,7 +26,7 @@ func (p *program) resendCommand() *cli.Command {
 			&cli.BoolFlag{Name: "list", Usage: "send nothing: show them, as they were shown when they came"},
 			&cli.StringFlag{Name: "to", Usage: "where to post, on loopback: `URL`", DefaultText: "where each one went"},
 			recordFlag("the `FILE` that they are recorded in"),
-			&cli.BoolFlag{Name: "json", Usage: "print each as one line of JSON, with its body"},
+			jsonFlag(asEachLine + ", with its body"),
 		},
 		CustomHelpTemplate: withSections(section{"EXAMPLES", `
 imprest resend --list

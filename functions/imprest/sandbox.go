@@ -37,6 +37,7 @@ func (p *program) sandboxCommand() *cli.Command {
 			&cli.Uint64Flag{Name: "seed", Usage: "`N` that makes a run repeatable: the same faults on the same requests, the same ids", HideDefault: true},
 			&cli.BoolFlag{Name: "once", Usage: "run one purchase without a browser, then end"},
 			&cli.StringFlag{Name: "rail", Usage: "what --once buys on: `RAIL` vvchat (an order of VVChat) or mall (an order of Tuya's mall, paid with WeChat)", DefaultText: "vvchat, or what the faults need"},
+			jsonFlag("print one line of JSON alone: where everything is, or with --once the purchase"),
 			&cli.BoolFlag{Name: "verbose", Usage: "log what goes on underneath"},
 		},
 		CustomHelpTemplate: withSections(section{"EXAMPLES", `
@@ -107,6 +108,8 @@ func (p *program) sandbox(ctx context.Context, cmd *cli.Command) error {
 		Seed:         cmd.Uint64("seed"),
 		Once:         once,
 		Out:          p.stdout,
+		Colour:       p.paint.on,
+		JSON:         cmd.Bool("json"),
 		Logger:       p.logger(cmd.Bool("verbose"), once),
 	})
 	if core.CodeOf(err) == core.CodeInvalid {

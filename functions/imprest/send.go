@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -38,7 +37,7 @@ func (p *program) sendCommand() *cli.Command {
 			&cli.IntFlag{Name: "repeat", Value: 1, Usage: "send it `N` times"},
 			&cli.IntFlag{Name: "concurrency", Value: 1, Usage: "`N` of them at once"},
 			&cli.StringFlag{Name: "expect", Usage: "`ANSWER` that each must get: success or refused"},
-			&cli.BoolFlag{Name: "json", Usage: "print the summary as JSON"},
+			jsonFlag("print the summary as one line of JSON"),
 		}, keyFlags()...),
 		CustomHelpTemplate: withSections(section{"EXAMPLES", `
 imprest send --out-trade-no order-1 --amount 100
@@ -81,7 +80,7 @@ func (p *program) send(ctx context.Context, cmd *cli.Command) error {
 	}
 	expect := cmd.String("expect")
 	if cmd.IsSet("expect") {
-		if _, err := oneOf(cmd, "expect", "success", "refused"); err != nil {
+		if _, err := oneOf(cmd, "expect", expectations...); err != nil {
 			return err
 		}
 	}
@@ -99,9 +98,7 @@ func (p *program) send(ctx context.Context, cmd *cli.Command) error {
 	}
 	s := p.post(ctx, message, url, repeat, min(concurrency, repeat))
 	if cmd.Bool("json") {
-		encoder := json.NewEncoder(p.stdout)
-		encoder.SetEscapeHTML(false)
-		if err := encoder.Encode(s); err != nil {
+		if err := p.printJSON(s); err != nil {
 			return err
 		}
 	} else {
@@ -121,7 +118,7 @@ func within(cmd *cli.Command, flag string, most int) (int, error) {
 // notification reads the flags that say what is sent, and where.
 func (p *program) notification(cmd *cli.Command) (testkit.Message, string, error) {
 	fail := func(err error) (testkit.Message, string, error) { return testkit.Message{}, "", err }
-	kind, err := oneOf(cmd, "kind", "payment", "payout")
+	kind, err := oneOf(cmd, "kind", sendKinds...)
 	if err != nil {
 		return fail(err)
 	}

@@ -34,6 +34,7 @@ func (p *program) signCommand() *cli.Command {
 			&cli.StringFlag{Name: "timestamp", Usage: "ten-digit `SECONDS` for the header timestamp", DefaultText: "now"},
 			&cli.StringFlag{Name: "app-id", Usage: "`ID` for the header app_id [$IMPREST_APP_ID]", DefaultText: `"test"`},
 			contentTypeFlag(),
+			jsonFlag(asOneLine + ": sign, and body or the other headers"),
 		}, keyFlags()...),
 		CustomHelpTemplate: withSections(section{"EXAMPLES", `
 printf '{"app_id":"test","amount":100}' | imprest sign
@@ -45,7 +46,7 @@ curl -H @headers -H 'Content-Type: application/json' --data-binary @payout.json 
 }
 
 func (p *program) sign(ctx context.Context, cmd *cli.Command) error {
-	kind, err := oneOf(cmd, "kind", "data", "base", "joint")
+	kind, err := oneOf(cmd, "kind", signKinds...)
 	if err != nil {
 		return err
 	}
@@ -90,8 +91,7 @@ func (p *program) sign(ctx context.Context, cmd *cli.Command) error {
 		return err
 	}
 	if cmd.Bool("only-sign") {
-		fmt.Fprintln(p.stdout, signature)
-		return nil
+		return p.showSign(cmd, signature)
 	}
 	signed, err := withSign(b, signature)
 	if err != nil {
@@ -100,11 +100,32 @@ func (p *program) sign(ctx context.Context, cmd *cli.Command) error {
 	if _, err := sign.Verify(b.contentType, signed, key); err != nil {
 		return fmt.Errorf("with its sign nobody would accept it: %s", reasonOf(err)) // it is full
 	}
+	if cmd.Bool("json") {
+		return p.printJSON(signedMessage{Sign: signature, Body: string(signed)})
+	}
 	p.stdout.Write(signed)
 	if !p.raw && signed[len(signed)-1] != '\n' {
 		fmt.Fprintln(p.stdout) // for the eye; a pipe gets the exact bytes
 	}
 	return nil
+}
+
+// signedMessage is what sign prints as JSON: a body with its sign, or headers.
+type signedMessage struct {
+	AppID     string `json:"app_id,omitempty"`
+	Noncestr  string `json:"noncestr,omitempty"`
+	Timestamp string `json:"timestamp,omitempty"`
+	Sign      string `json:"sign"`
+	Body      string `json:"body,omitempty"`
+}
+
+// showSign prints a signature alone.
+func (p *program) showSign(cmd *cli.Command, signature string) error {
+	if cmd.Bool("json") {
+		return p.printJSON(signedMessage{Sign: signature})
+	}
+	_, err := fmt.Fprintln(p.stdout, signature)
+	return err
 }
 
 // signHeaders prints the headers of a base signature, or with fields those of
@@ -134,9 +155,11 @@ func (p *program) signHeaders(cmd *cli.Command, key core.Secret, fields sign.Fie
 	if err != nil {
 		return err
 	}
-	if cmd.Bool("only-sign") {
-		fmt.Fprintln(p.stdout, signature)
-		return nil
+	switch {
+	case cmd.Bool("only-sign"):
+		return p.showSign(cmd, signature)
+	case cmd.Bool("json"):
+		return p.printJSON(signedMessage{AppID: appID, Noncestr: nonce, Timestamp: timestamp, Sign: signature})
 	}
 	fmt.Fprintf(p.stdout, "app_id: %s\nnoncestr: %s\ntimestamp: %s\nsign: %s\n", appID, nonce, timestamp, signature)
 	return nil

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 
 	"github.com/urfave/cli/v3"
@@ -32,6 +31,7 @@ func (p *program) verifyCommand() *cli.Command {
 			&cli.StringFlag{Name: "out-order-no", Usage: "the payout's `NUMBER` on record, for a payout"},
 			contentTypeFlag(),
 			&cli.StringFlag{Name: "content-encoding", Usage: "the Content-Encoding `NAME` that a notification came with"},
+			jsonFlag("print it as one line of JSON, as it is without, too"),
 			&cli.StringFlag{Name: "method", Value: http.MethodPost, Usage: "the HTTP `METHOD` that a notification came with"},
 		}, keyFlags()...),
 		CustomHelpTemplate: withSections(section{"EXAMPLES", `
@@ -65,9 +65,7 @@ func (p *program) verify(ctx context.Context, cmd *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	encoder := json.NewEncoder(p.stdout)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(result); err != nil {
+	if err := p.printJSON(result); err != nil {
 		return err
 	}
 	if result.Verdict != "accept" {
@@ -79,7 +77,7 @@ func (p *program) verify(ctx context.Context, cmd *cli.Command) error {
 // verifier reads the flags, so that a wrong one is told before a body is
 // waited for.
 func (p *program) verifier(cmd *cli.Command) (func(context.Context, body) (outcome, error), error) {
-	kind, err := oneOf(cmd, "kind", "data", "payment", "payout")
+	kind, err := oneOf(cmd, "kind", verifyKinds...)
 	if err != nil {
 		return nil, err
 	}

@@ -47,6 +47,11 @@ type Config struct {
 	Once bool
 	// Out takes what a person or a script is to read; nil discards.
 	Out io.Writer
+	// Colour writes colours to Out.
+	Colour bool
+	// JSON writes JSON alone to Out, one line: where everything is once it is
+	// served, or with Once the purchase at its end.
+	JSON bool
 	// Logger takes what went on underneath; nil discards.
 	Logger *slog.Logger
 }

@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,7 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/imprest-go/imprest/core"
 	"github.com/imprest-go/imprest/core/login"
 	"github.com/imprest-go/imprest/core/mall"
 	"github.com/imprest-go/imprest/core/purchase"
@@ -391,12 +389,5 @@ func (w *world) printPurchase(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	var text bytes.Buffer
-	encoder := json.NewEncoder(&text)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(p); err != nil {
-		return &core.Error{Op: "sandbox.Run", Code: core.CodeInternal, Err: err}
-	}
-	w.out.line(strings.TrimSuffix(text.String(), "\n"))
-	return nil
+	return w.out.json(p)
 }

@@ -1,40 +1,34 @@
 package sandbox
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"sync"
 	"time"
 	"unicode"
+
+	"github.com/imprest-go/imprest/core"
 )
 
-// printer writes what a person reads: with colours on a terminal, plain
-// otherwise. It is safe for use by many goroutines.
+// printer writes what a person reads, or JSON alone. It is safe for use by many
+// goroutines.
 type printer struct {
 	mu     sync.Mutex
 	w      io.Writer
 	colour bool
+	asJSON bool
 	began  time.Time
 }
 
-func newPrinter(w io.Writer) *printer {
-	if w == nil {
-		w = io.Discard
+func newPrinter(cfg Config) *printer {
+	p := &printer{w: cfg.Out, colour: cfg.Colour, asJSON: cfg.JSON, began: time.Now()}
+	if p.w == nil {
+		p.w = io.Discard
 	}
-	return &printer{w: w, colour: isTerminal(w), began: time.Now()}
-}
-
-// isTerminal reports whether w is a terminal whose owner has not asked for
-// plain text (no-color.org).
-func isTerminal(w io.Writer) bool {
-	file, ok := w.(*os.File)
-	if !ok || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
-		return false
-	}
-	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	return p
 }
 
 const (
@@ -51,8 +45,25 @@ func (p *printer) paint(code, text string) string {
 	return code + text + plain
 }
 
-// line writes a line as it is.
+// json writes v as one line.
+func (p *printer) json(v any) error {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
+		return &core.Error{Op: "sandbox.Run", Code: core.CodeInternal, Err: err}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, _ = p.w.Write(text.Bytes())
+	return nil
+}
+
+// line writes a line for a person as it is.
 func (p *printer) line(text string) {
+	if p.asJSON {
+		return
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	_, _ = fmt.Fprintln(p.w, text)
@@ -74,10 +85,8 @@ func (p *printer) trouble(name, format string, args ...any) {
 }
 
 func (p *printer) write(colour, name, text string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	elapsed := fmt.Sprintf("%6d ms", time.Since(p.began).Milliseconds())
-	_, _ = fmt.Fprintf(p.w, "%s  %s %s\n", p.paint(dim, elapsed), p.paint(colour, fmt.Sprintf("%-13s", name)), printable(text))
+	p.line(p.paint(dim, elapsed) + "  " + p.paint(colour, fmt.Sprintf("%-13s", name)) + " " + printable(text))
 }
 
 // printable returns s as one line without characters that play tricks on a

@@ -193,9 +193,33 @@ func (w *world) reviveLoop(ctx context.Context) error {
 	}
 }
 
+// served is what a script wants to know of a sandbox.
+type served struct {
+	Shop     string   `json:"shop"`
+	Platform string   `json:"platform"`
+	Phone    string   `json:"phone"`
+	Cloud    string   `json:"cloud"`
+	Control  string   `json:"control,omitempty"` // none where others reach the merchant
+	AppID    string   `json:"app_id"`
+	StoreNo  string   `json:"store_no"`
+	Journal  string   `json:"journal"`
+	Seed     uint64   `json:"seed"`
+	Faults   []string `json:"faults,omitempty"`
+}
+
 // greet says what is served where.
 func (w *world) greet() {
 	account := w.platform.Account()
+	if w.cfg.JSON && !w.cfg.Once {
+		s := served{
+			Shop: w.base + "/", Platform: w.platformBase, Phone: w.platformBase + "/phone", Cloud: w.cloudBase,
+			AppID: account.AppID, StoreNo: account.StoreNo, Journal: stores.Shown(w.cfg.Journal), Seed: w.cfg.Seed, Faults: w.plan.names(),
+		}
+		if w.local {
+			s.Control = w.base + "/_sandbox"
+		}
+		_ = w.out.json(s) // texts and a number always encode
+	}
 	if !w.cfg.Once {
 		w.out.line(w.out.paint(bold, "imprest sandbox"))
 		w.out.pair("shop", w.base+"/")

@@ -77,7 +77,7 @@ func users() []testkit.User {
 // newWorld builds everything and serves nothing yet. Whoever gets a world
 // calls its close.
 func newWorld(ctx context.Context, cfg Config) (_ *world, err error) {
-	w := &world{cfg: cfg, out: newPrinter(cfg.Out), log: cfg.Logger, clock: testkit.NewRunningClock(), tape: newTape(), bus: newBus()}
+	w := &world{cfg: cfg, out: newPrinter(cfg), log: cfg.Logger, clock: testkit.NewRunningClock(), tape: newTape(), bus: newBus()}
 	if cfg.Once {
 		// A clock that stands still unless the run moves it: nothing then
 		// happens by itself, and the same seed ends in the same state.
