@@ -35,7 +35,8 @@ parts: ## install what the tests with real parts need, where it is missing
 	if [ -n "$$missing" ]; then echo "installing$$missing"; \
 	  as_root=""; [ "$$(id -u)" = 0 ] || as_root=sudo; \
 	  $$as_root apt-get update -q && $$as_root apt-get install -q -y --no-install-recommends $$missing; fi
-	@cd testkit/internal/dynalite && test node_modules/dynalite/cli.js -nt package-lock.json || { echo "installing dynalite"; npm ci --no-audit --no-fund --ignore-scripts && touch node_modules/dynalite/cli.js; }
+	@for part in testkit/internal/dynalite:dynalite/cli.js functions/imprest/internal/axe:axe-core/axe.min.js; do file="node_modules/$${part#*:}"; \
+	  ( cd "$${part%%:*}" && { test "$$file" -nt package-lock.json || { echo "installing $${part#*:}"; npm ci --no-audit --no-fund --ignore-scripts && touch "$$file"; }; } ) || exit 1; done
 
 .PHONY: soak
 soak: parts ## some minutes of a fleet whose processes are killed, on PostgreSQL and on dynalite; the end must be exact

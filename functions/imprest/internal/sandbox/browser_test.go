@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"iter"
 	"os"
-	"strings"
+	"regexp"
 	"testing"
 	"time"
 
@@ -59,7 +59,7 @@ func (b *tab) quiet(messages iter.Seq2[chromedp.ConsoleMessage, error]) func() {
 			if err != nil {
 				return // the tab is closed
 			}
-			refused := m.Source == "network" && (strings.Contains(m.Text, "status of 403") || strings.Contains(m.Text, "status of 402")) // as the test asks for
+			refused := m.Source == "network" && regexp.MustCompile(`status of 40[0234]`).MatchString(m.Text) // as the test asks for
 			if (m.IsException() || m.Type == "error") && !refused {
 				complaints <- m.String()
 			}

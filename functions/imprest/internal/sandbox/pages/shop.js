@@ -214,8 +214,16 @@
   };
   document.addEventListener("visibilitychange", follow);
 
+  // A button that is busy keeps the focus, which one that is disabled would lose.
+  const busy = (button, yes) => {
+    if (yes) button.setAttribute("aria-disabled", "true");
+    else button.removeAttribute("aria-disabled");
+  };
+  const isBusy = (button) => button.hasAttribute("aria-disabled");
+
   const buy = async (button) => {
-    button.disabled = true;
+    if (isBusy(button)) return;
+    busy(button, true);
     say("");
     try {
       const response = await ask("/purchases", {
@@ -230,7 +238,7 @@
           return;
         }
         await payInside(p);
-        button.disabled = false;
+        busy(button, false);
         return;
       }
       if (response.status === 409) say(shop.words.priceChanged);
@@ -239,7 +247,7 @@
     } catch {
       say(shop.words.failed);
     }
-    button.disabled = false;
+    busy(button, false);
   };
   for (const button of document.querySelectorAll("[data-offer]")) {
     button.addEventListener("click", () => buy(button));
@@ -283,7 +291,8 @@
 
   // askForCalls leaves for the mini program, with a fresh ticket.
   const askForCalls = async (d, button) => {
-    button.disabled = true;
+    if (isBusy(button)) return;
+    busy(button, true);
     try {
       const response = await post("/devices/" + encodeURIComponent(d.id) + "/voip", {});
       if (!response.ok) throw new Error("status " + response.status);
@@ -294,7 +303,7 @@
       });
     } catch {
       say(shop.words.noTicket);
-      button.disabled = false;
+      busy(button, false);
     }
   };
 
@@ -323,7 +332,7 @@
   // A page from the browser's cache shows what was; ask again.
   addEventListener("pageshow", (event) => {
     if (!event.persisted) return;
-    for (const button of document.querySelectorAll("[data-offer]")) button.disabled = false;
+    for (const button of document.querySelectorAll("[data-offer]")) busy(button, false);
     load().catch(() => say(shop.words.failed));
   });
   show(shop.purchases);
