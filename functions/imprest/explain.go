@@ -26,17 +26,23 @@ func (p *program) explainCommand() *cli.Command {
 			&cli.StringFlag{Name: "theirs", Usage: "`TEXT` that the other side signed, with or without its &key=…"},
 			&cli.StringFlag{Name: "theirs-file", Usage: "`FILE` that holds that text"},
 			jsonFlag(asOneLine),
+			&cli.StringFlag{Name: "lang", Usage: "`LANGUAGE` of the words: zh or en", DefaultText: "that of LC_ALL, LC_MESSAGES or LANG"},
 			contentTypeFlag(),
 		}, keyFlags()...),
 		CustomHelpTemplate: withSections(section{"EXAMPLES", `
 imprest explain --app-key-file app.key body.json
 imprest explain --theirs 'amount=1.00&app_id=test' < body.json
+imprest explain --lang zh body.json
 imprest explain --json < body.json | jq -r '.causes[] | select(.verdict == "yes").id'`}),
 		Action: p.explain,
 	}
 }
 
 func (p *program) explain(ctx context.Context, cmd *cli.Command) error {
+	lang, err := p.language(cmd.String("lang"))
+	if err != nil {
+		return err
+	}
 	keys, err := p.keys(cmd)
 	if err != nil {
 		return err
@@ -55,7 +61,8 @@ func (p *program) explain(ctx context.Context, cmd *cli.Command) error {
 	if cmd.Bool("json") {
 		return p.printJSON(e)
 	}
-	p.showExplanation(e, theirs != "")
+	e, words := inLanguage(e, lang)
+	p.showExplanation(e, theirs != "", words)
 	return nil
 }
 
@@ -84,39 +91,39 @@ func (p *program) theirs(ctx context.Context, cmd *cli.Command) (string, error) 
 	return text, nil
 }
 
-func (p *program) showExplanation(e sign.Explanation, compared bool) {
+func (p *program) showExplanation(e sign.Explanation, compared bool, words explainWords) {
 	verdict := p.paint.green(e.Verdict)
 	if e.Verdict != "accept" {
 		verdict = p.paint.red(e.Verdict)
 	}
-	p.line("verdict", verdict)
+	p.line(words.verdict, verdict)
 	if e.Reason != "" {
-		p.line("reason", printable(e.Reason))
+		p.line(words.reason, printable(e.Reason))
 	}
 	if len(e.Fields) > 0 {
 		fmt.Fprintln(p.stdout)
-		p.showFields(e.Fields)
+		p.showFields(e.Fields, words)
 	}
 	if e.Canonical != "" {
 		fmt.Fprintln(p.stdout)
-		p.line("signed text", printable(e.Canonical))
+		p.line(words.signedText, printable(e.Canonical))
 	}
 	switch {
 	case e.Difference != nil:
-		p.showDifference(*e.Difference)
+		p.showDifference(*e.Difference, words)
 	case compared && e.Canonical == "":
-		fmt.Fprintln(p.stdout, "\nThere is nothing to compare theirs with.")
+		fmt.Fprintln(p.stdout, "\n"+words.nothingToCompare)
 	case compared && e.Verdict == "accept":
-		fmt.Fprintln(p.stdout, "\nTheirs is the same text.")
+		fmt.Fprintln(p.stdout, "\n"+words.sameText)
 	case compared:
-		fmt.Fprintln(p.stdout, "\nTheirs is the same text, so the sign or the key differs.")
+		fmt.Fprintln(p.stdout, "\n"+words.sameTextOnly)
 	}
-	p.showCauses(e.Causes)
+	p.showCauses(e.Causes, words)
 }
 
 // showCauses tells the causes that it is; where it is none, those that cannot be
 // told, the likely ones first. Of the others it tells the number.
-func (p *program) showCauses(list []sign.Cause) {
+func (p *program) showCauses(list []sign.Cause, words explainWords) {
 	if len(list) == 0 {
 		return
 	}
@@ -124,59 +131,59 @@ func (p *program) showCauses(list []sign.Cause) {
 	fmt.Fprintln(p.stdout)
 	known := list[0].Verdict == sign.CauseYes
 	if !known {
-		p.line("cause", "none of the usual ones, as far as can be told")
+		p.line(words.cause, words.noCause)
 	}
 	not, untold := 0, 0
 	for i, c := range list {
 		switch {
 		case c.Verdict == sign.CauseYes:
-			p.line("cause", p.paint.red(printable(causeTitle(c)))+"  "+p.paint.dim("["+c.ID+"]"))
-			fmt.Fprintln(p.stdout, indent+shownBy(c.Evidence))
+			p.line(words.cause, p.paint.red(printable(words.title(c)))+"  "+p.paint.dim("["+c.ID+"]"))
+			fmt.Fprintln(p.stdout, indent+words.shownBy(c.Evidence))
 			fmt.Fprintln(p.stdout, indent+p.paint.bold(printable(c.Advice)))
 		case c.Verdict == sign.CauseNo:
 			not++
 		case !known && i < fewest:
-			p.line("perhaps", printable(causeTitle(c))+"  "+p.paint.dim("["+c.ID+"]"))
+			p.line(words.perhaps, printable(words.title(c))+"  "+p.paint.dim("["+c.ID+"]"))
 		default:
 			untold++
 		}
 	}
-	others := fmt.Sprintf("%d are not it", not)
+	others := fmt.Sprintf(words.notIt, not)
 	if untold > 0 {
-		others += fmt.Sprintf(", %d cannot be told", untold)
+		others += fmt.Sprintf(words.cannotTell, untold)
 	}
-	p.line("others", p.paint.dim(others+" (--json lists them)"))
+	p.line(words.others, p.paint.dim(others+words.listed))
 }
 
-// causeTitle is what a cause is in one line.
-func causeTitle(c sign.Cause) string {
+// title is what a cause is in one line.
+func (words explainWords) title(c sign.Cause) string {
 	title := c.Title
 	if c.Field != "" {
-		title += ": " + c.Field
+		title += words.colon + c.Field
 	}
 	if c.Detail != "" {
-		title += ": " + c.Detail
+		title += words.colon + c.Detail
 	}
 	return title
 }
 
 // shownBy says what showed a cause.
-func shownBy(evidence sign.CauseEvidence) string {
+func (words explainWords) shownBy(evidence sign.CauseEvidence) string {
 	switch evidence {
 	case sign.EvidenceSign:
-		return "Undone, the signature holds."
+		return words.bySign
 	case sign.EvidenceTheirs:
-		return "The text that they give shows it."
+		return words.byTheirs
 	}
-	return "The message itself shows it."
+	return words.byBody
 }
 
 // line prints a label and what it stands for.
 func (p *program) line(label, text string) {
-	fmt.Fprintln(p.stdout, p.paint.bold(fmt.Sprintf("%-11s", label))+"  "+text)
+	fmt.Fprintln(p.stdout, p.paint.bold(label+strings.Repeat(" ", max(0, 11-columns(label))))+"  "+text)
 }
 
-func (p *program) showFields(fields []sign.ExplainedField) {
+func (p *program) showFields(fields []sign.ExplainedField, words explainWords) {
 	const widest = 40 // a longer value does not push the others aside
 	nameWidth, valueWidth := 0, 0
 	for _, f := range fields {
@@ -189,7 +196,7 @@ func (p *program) showFields(fields []sign.ExplainedField) {
 		value := shownValue(f)
 		if !f.Signed {
 			pad := strings.Repeat(" ", max(0, valueWidth-columns(value)))
-			fmt.Fprintf(p.stdout, "  %s\n", p.paint.dim(fmt.Sprintf("%-*s  %s%s  left out: %s", nameWidth, f.Name, value, pad, f.Why)))
+			fmt.Fprintf(p.stdout, "  %s\n", p.paint.dim(fmt.Sprintf("%-*s  %s%s  %s%s", nameWidth, f.Name, value, pad, words.leftOut, f.Why)))
 			continue
 		}
 		fmt.Fprintf(p.stdout, "  %-*s  %s\n", nameWidth, f.Name, value)
@@ -206,7 +213,7 @@ func shownValue(f sign.ExplainedField) string {
 }
 
 // showDifference puts a caret under the first character that differs.
-func (p *program) showDifference(d sign.Difference) {
+func (p *program) showDifference(d sign.Difference, words explainWords) {
 	same := commonPrefix(d.Ours, d.Theirs)
 	dots := ""
 	if d.At > len(same) {
@@ -215,15 +222,15 @@ func (p *program) showDifference(d sign.Difference) {
 	show := func(label, text string) {
 		rest := printable(text[len(same):])
 		if rest == "" {
-			rest = p.paint.dim("(ends here)")
+			rest = p.paint.dim(words.endsHere)
 		}
 		p.line(label, dots+printable(same)+rest)
 	}
 	fmt.Fprintln(p.stdout)
-	show("ours", d.Ours)
-	show("theirs", d.Theirs)
+	show(words.ours, d.Ours)
+	show(words.theirs, d.Theirs)
 	caret := strings.Repeat(" ", columns(dots+printable(same))) + p.paint.red("^")
-	p.line("", caret+fmt.Sprintf(" the first difference, at byte %d", d.At))
+	p.line("", caret+" "+fmt.Sprintf(words.firstDifference, d.At))
 }
 
 // commonPrefix returns the whole characters that both texts begin with.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -115,5 +116,48 @@ func TestExplainTellsTheMutators(t *testing.T) {
 		case known && assert.NotEmpty(t, e.Causes, m.Name):
 			assert.Equal(t, want, e.Causes[0].ID, "%s: %s: %+v", m.Name, m.Doc, e.Causes[0])
 		}
+	}
+}
+
+// In Chinese, by --lang or by the environment: no word of the frame is English,
+// and the caret stands where it stands.
+func TestExplainInChinese(t *testing.T) {
+	for name, tt := range map[string]struct {
+		environment map[string]string
+		flag        string
+		chinese     bool
+	}{
+		"by the flag":            {nil, "zh", true},
+		"by LANG":                {map[string]string{"LANG": "zh_CN.UTF-8"}, "", true},
+		"LC_ALL comes first":     {map[string]string{"LC_ALL": "C.UTF-8", "LANG": "zh_CN.UTF-8"}, "", false},
+		"the flag comes first":   {map[string]string{"LANG": "zh_CN.UTF-8"}, "en", false},
+		"another language's own": {map[string]string{"LANG": "de_DE.UTF-8"}, "", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, variable := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
+				t.Setenv(variable, tt.environment[variable])
+			}
+			args := []string{"explain", "--key", longKey, "--theirs", "amount=100&title="}
+			if tt.flag != "" {
+				args = append(args, "--lang", tt.flag)
+			}
+			r := invoke(t, `{"amount":100,"title":"","sign":"`+someSign+`"}`, args...)
+			require.Equal(t, exitDone, r.status, r.stderr)
+			if !tt.chinese {
+				assert.Contains(t, r.stdout, "cause        empty fields signed: title  [empty_signed]")
+				return
+			}
+			assert.Contains(t, r.stdout, "起因         空字段参与了签名：title  [empty_signed]\n             从对方给出的待签名串可以看出。")
+			assert.NotRegexp(t, `[A-Za-z]+ [a-z]+ [a-z]+ [a-z]+`, r.stdout)
+		})
+	}
+	r := invoke(t, `{"a":"1"}`, "explain", "--key", longKey, "--lang", "fr")
+	assert.Equal(t, exitUsage, r.status)
+	assert.Contains(t, r.stderr, "zh and en are there")
+	english, chinese := reflect.ValueOf(explainEnglish()), reflect.ValueOf(explainChinese())
+	for i := range english.NumField() {
+		name := english.Type().Field(i).Name
+		assert.NotEmpty(t, english.Field(i).String(), name)
+		assert.NotEmpty(t, chinese.Field(i).String(), name)
 	}
 }

@@ -19,7 +19,7 @@ import (
 func TestMain(m *testing.M) {
 	if filepath.Base(os.Args[0]) != "imprest" { // this is the test, not a command of a script
 		for _, variable := range os.Environ() {
-			if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "IMPREST_") {
+			if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "IMPREST_") || strings.HasPrefix(name, "LC_") || name == "LANG" {
 				os.Unsetenv(name)
 			}
 		}

@@ -70,7 +70,7 @@ var lattice = []struct{ pkg, imports, reason string }{
 	{"functions/checkout", "functions/internal/boot functions/internal/target", "a main"},
 	{"functions/login", "functions/internal/boot functions/internal/target", "a main"},
 	{"functions/reconcile", "functions/internal/boot functions/internal/target", "a main"},
-	{"functions/imprest", "core core/callback core/journal core/purchase core/sign testkit functions/imprest/internal/sandbox functions/internal/boot functions/internal/stores github.com/urfave/cli/v3", "the command line links the test kit"},
+	{"functions/imprest", "core core/callback core/journal core/purchase core/sign testkit functions/imprest/internal/chinese functions/imprest/internal/sandbox functions/internal/boot functions/internal/stores github.com/urfave/cli/v3", "the command line links the test kit"},
 	{"functions/imprest/internal/axe", "", "axe-core for tests in a browser; whoever drives the browser hands in how"},
 	{"functions/imprest/internal/chinese", "core/sign", "causes by their ID, and the words of the others"},
 	{"functions/imprest/internal/sandbox", "core core/callback core/journal core/login core/mall core/purchase core/sign core/vvchat core/wechat adapters/nethttp functions/imprest/internal/chinese functions/internal/stores testkit testkit/phone", "wires everything"},
