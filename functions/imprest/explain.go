@@ -26,7 +26,7 @@ func (p *program) explainCommand() *cli.Command {
 			&cli.StringFlag{Name: "theirs", Usage: "`TEXT` that the other side signed, with or without its &key=…"},
 			&cli.StringFlag{Name: "theirs-file", Usage: "`FILE` that holds that text"},
 			jsonFlag(asOneLine),
-			&cli.StringFlag{Name: "lang", Usage: "`LANGUAGE` of the words: zh or en", DefaultText: "that of LC_ALL, LC_MESSAGES or LANG"},
+			&cli.StringFlag{Name: "lang", Usage: "`LANGUAGE` of the words: zh or en", DefaultText: "that of LC_ALL, LC_MESSAGES or LANG; JSON is English"},
 			contentTypeFlag(),
 		}, keyFlags()...),
 		CustomHelpTemplate: withSections(section{"EXAMPLES", `

@@ -31,7 +31,8 @@ type Config struct {
 	CloudAddr string
 	// Journal is memory, sqlite:FILE, postgres://… or dynamodb:TABLE, whose
 	// schema or table must be there; "" is a sqlite file in a temporary folder,
-	// which Run names and leaves there.
+	// which Run names and leaves there, but for a run with Once that ends as it
+	// should.
 	Journal string
 	// Faults are names of [FaultList].
 	Faults []string
@@ -54,6 +55,9 @@ type Config struct {
 	JSON bool
 	// Logger takes what went on underneath; nil discards.
 	Logger *slog.Logger
+
+	// made is the temporary folder of the journal, "" if there is none.
+	made string
 }
 
 // settle checks cfg and fills in what it leaves open.
@@ -91,7 +95,7 @@ func (cfg *Config) settle() error {
 		if err != nil {
 			return &core.Error{Op: op, Code: core.CodeInternal, Err: fmt.Errorf("no temporary folder for the journal: %w", err)}
 		}
-		cfg.Journal = "sqlite:" + filepath.Join(folder, "journal.db")
+		cfg.Journal, cfg.made = "sqlite:"+filepath.Join(folder, "journal.db"), folder
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -25,15 +26,18 @@ const sweepEvery = 500 * time.Millisecond
 // An error with core.CodeInvalid is about cfg and names the field as the
 // command line spells it ("--addr"). Run returns nil when ctx has ended it,
 // unless cfg.Once was not done by then.
-func Run(ctx context.Context, cfg Config) error {
+func Run(ctx context.Context, cfg Config) (err error) {
 	if err := cfg.settle(); err != nil {
 		return err
 	}
+	begun := false
+	defer func() { cfg.leaveJournal(begun, err) }() // when it is closed
 	w, err := newWorld(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	defer w.close()
+	begun = true
 	w.greet()
 	work := w.sweepLoop
 	if cfg.Once {
@@ -46,6 +50,25 @@ func Run(ctx context.Context, cfg Config) error {
 		return ctx.Err()
 	}
 	return nil
+}
+
+// leaveJournal removes the temporary folder of the journal where nobody can want
+// it, and says how to look into it and go on with it where somebody may.
+func (cfg Config) leaveJournal(begun bool, err error) {
+	switch {
+	case cfg.made == "":
+	case !begun, cfg.Once && err == nil:
+		if err := os.RemoveAll(cfg.made); err != nil {
+			cfg.Logger.Warn("the temporary folder of the journal stays", "reason", err.Error())
+		}
+	default:
+		out := newPrinter(cfg)
+		out.line("\nWhat happened is kept. To look into it, and to go on with it:")
+		out.line("  imprest journal ls --journal " + cfg.Journal)
+		if !cfg.Once {
+			out.line("  imprest sandbox --journal " + cfg.Journal)
+		}
+	}
 }
 
 // serve serves everything while work runs, ends it all when work or ctx does,

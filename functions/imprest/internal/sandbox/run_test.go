@@ -113,10 +113,42 @@ func TestRunServesUntilItsContextEnds(t *testing.T) {
 	cancel()
 	require.NoError(t, <-ended)
 	assert.FileExists(t, file, "the journal that it named is still there")
+	assert.True(t, strings.HasSuffix(out.String(), "\n  imprest journal ls --journal sqlite:"+file+"\n  imprest sandbox --journal sqlite:"+file+"\n"), out.String())
 	http.DefaultClient.CloseIdleConnections()
 	for deadline := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > before; runtime.Gosched() {
 		require.True(t, time.Now().Before(deadline), "%d goroutines are left over", runtime.NumGoroutine()-before)
 	}
+}
+
+type writerFunc func(text []byte) (int, error)
+
+func (f writerFunc) Write(text []byte) (int, error) { return f(text) }
+
+// TestRunLeavesNoFolderThatNobodyWants: of a run that ended well nothing is left,
+// nor of one that never began; one that did not end well can be looked into.
+func TestRunLeavesNoFolderThatNobodyWants(t *testing.T) {
+	folder := t.TempDir()
+	t.Setenv("TMPDIR", folder)
+	left := func() []string {
+		list, err := filepath.Glob(folder + "/imprest-sandbox-*/journal.db")
+		require.NoError(t, err)
+		return list
+	}
+	var out syncBuffer
+	require.NoError(t, Run(t.Context(), Config{Once: true, Out: &out}), out.String())
+	assert.Empty(t, left())
+	require.Error(t, Run(t.Context(), Config{Addr: "192.0.2.1:1", PlatformAddr: freePort, CloudAddr: freePort, Out: &out}))
+	assert.Empty(t, left())
+	assert.NotContains(t, out.String(), "is kept")
+
+	ctx, cancel := context.WithCancel(t.Context())
+	broken := writerFunc(func(text []byte) (int, error) {
+		cancel() // as soon as it has said where the journal is
+		return out.Write(text)
+	})
+	require.ErrorIs(t, Run(ctx, Config{Once: true, Out: broken}), context.Canceled)
+	require.Len(t, left(), 1)
+	assert.True(t, strings.HasSuffix(out.String(), "\n  imprest journal ls --journal sqlite:"+left()[0]+"\n"), out.String())
 }
 
 // TestServedFaults: in a served sandbox the faults strike each purchase, and
