@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
 	"testing"
 	"time"
 
@@ -168,7 +169,16 @@ func (b *tab) look(name, lang string) {
 		assert.Equal(b.t, lang, eval[string](b, "document.documentElement.lang"), as)
 		b.rules(as, s.only...)
 		assert.LessOrEqual(b.t, eval[int64](top, "document.documentElement.scrollWidth"), s.width, "%s is wider than its window", as)
-		top.shot("axe-" + as)
+	}
+	if os.Getenv("IMPREST_SHOTS") == "" {
+		return
+	}
+	for _, width := range []int64{390, 1440} { // for a person, all of it
+		for _, theme := range []string{"light", "dark"} {
+			top.size(width, 900, theme)
+			top.size(width, min(max(900, eval[int64](top, "document.documentElement.scrollHeight")), 4000), theme)
+			top.shot(fmt.Sprintf("%s-%d-%s-%s", name, width, theme, lang))
+		}
 	}
 }
 

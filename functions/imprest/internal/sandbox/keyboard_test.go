@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"testing"
 
+	cdppage "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/assert"
@@ -137,13 +138,14 @@ func TestPagesGrow(t *testing.T) {
 		for _, s := range []struct {
 			as            string
 			width, height int64
-			letters       string
-		}{{"200 %", 640, 400, "100%"}, {"400 %", 320, 256, "100%"}, {"letters at 200 %", 1280, 800, "200%"}} {
+			letters       int64
+		}{{"200 %", 640, 400, 16}, {"400 %", 320, 256, 16}, {"letters at 200 %", 1280, 800, 32}} {
 			b.do(chromedp.EmulateViewport(s.width, s.height))
-			eval[bool](b, fmt.Sprintf("(document.documentElement.style.fontSize = %q, true)", s.letters))
+			_, err := chromedp.Call(b.ctx, cdppage.SetFontSizes, cdppage.SetFontSizesParams{FontSizes: &cdppage.FontSizes{Standard: s.letters}})
+			require.NoError(t, err)
 			assert.LessOrEqual(t, eval[int64](b, "document.documentElement.scrollWidth"), s.width, "%s at %s: %s", name, s.as,
-				eval[string](b, fmt.Sprintf(`[...document.querySelectorAll("body *")].filter((e) => e.getBoundingClientRect().right > %d).slice(0, 4).map((e) => e.outerHTML.slice(0, 120)).join("\n")`, s.width)))
-			b.shot(fmt.Sprintf("grown-%s-%d-%s", name, s.width, s.letters))
+				eval[string](b, fmt.Sprintf(`[...document.querySelectorAll("body *")].filter((e) => e.getBoundingClientRect().right > %d).slice(-3).map((e) => e.outerHTML.slice(0, 160) + " " + e.getBoundingClientRect().right).join("\n")`, s.width)))
+			b.shot(fmt.Sprintf("grown-%s-%d-%d", name, s.width, s.letters))
 		}
 	}
 	for _, lang := range []string{"en", "zh"} {
