@@ -172,6 +172,8 @@ func (f *forwarder) greet(platform string, account testkit.Account) {
 		say("record", f.record.file.Name())
 	}
 	if platform != "" {
+		waits := testkit.DefaultSchedule()
+		say("again", fmt.Sprintf("what is not answered success: after %v, %v, %v and so on, %d times", waits[0], waits[1], waits[2], len(waits)))
 		fmt.Fprintln(f.p.stderr, "Ctrl-C ends it.")
 	}
 }

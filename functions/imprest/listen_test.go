@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -319,4 +320,26 @@ func TestPayoutsAreToldApart(t *testing.T) {
 	form := testkit.SignedPayment(testkit.PaymentFields{OutTradeNo: "T1", Amount: 5}, testkit.MutateForm)
 	n = readNotice(form.Method, nil, form.Body)
 	assert.Equal(t, []string{kindPayment, "T1", "5", "1"}, []string{n.Kind, n.OutTradeNo, n.Amount, n.Status})
+}
+
+// Whatever a notification holds, its exact bytes survive the record.
+func FuzzARecordKeepsTheBytes(f *testing.F) {
+	for _, m := range testkit.Mutators() {
+		f.Add(testkit.SignedPayment(testkit.PaymentFields{OutTradeNo: "T1", Amount: 100}, m.Name).Body)
+	}
+	for _, body := range []string{"", "{", `{"out_order_no":1e3,"status":null}`, "a=%zz&a=1", "\xff", "\xef\xbf\xbd", "\u2028<&>", "null", `{"amount":{}}`} {
+		f.Add([]byte(body))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		n := readNotice(http.MethodPost, http.Header{"X": {"1", "2"}}, body)
+		line, err := encodeLine(&n)
+		require.NoError(t, err)
+		require.Equal(t, 1, bytes.Count(line, []byte("\n")))
+		var read notice
+		require.NoError(t, json.Unmarshal(line, &read))
+		m := read.message()
+		require.Equal(t, string(body), string(m.Body))
+		require.Equal(t, core.Header{{Name: "X", Value: "1"}, {Name: "X", Value: "2"}}, m.Header)
+		require.Contains(t, []string{kindPayment, kindPayout, kindRobot}, read.Kind)
+	})
 }
