@@ -21,10 +21,16 @@ func (c *Cloud) RequireService(tb TB, deviceID, serviceCode string) Service {
 		seen = append(seen, line)
 	}
 	if _, ok := c.Device(deviceID); !ok {
-		tb.Fatalf("expected device %q in the cloud; there is none", deviceID)
+		tb.Fatalf("%s", unmet{
+			expected: fmt.Sprintf("device %q in the cloud", deviceID), got: "none", rule: ruleExchange,
+			do: "put the device into CloudConfig.Devices, or use one that is there: TestDoorbell",
+		})
 		return Service{}
 	}
-	tb.Fatalf("expected device %q to have the service %q; it has %s", deviceID, serviceCode, listed(seen))
+	tb.Fatalf("%s", unmet{
+		expected: fmt.Sprintf("device %q to have the service %q", deviceID, serviceCode), got: listed(seen), rule: ruleExchange,
+		do: "see in the log whether exchangeCode arrived with that device_id and catalog_code, and what it was answered",
+	})
 	return Service{}
 }
 
@@ -34,7 +40,10 @@ func (c *Cloud) RequireNoService(tb TB, deviceID, serviceCode string) {
 	tb.Helper()
 	for _, s := range c.Services(deviceID) {
 		if s.Code == serviceCode && !s.Ended(c.Clock.Now()) {
-			tb.Fatalf("expected device %q not to have the service %q; it has it until %s", deviceID, serviceCode, s.End.UTC().Format("2006-01-02 15:04:05"))
+			tb.Fatalf("%s", unmet{
+				expected: fmt.Sprintf("device %q not to have the service %q", deviceID, serviceCode), got: "it until " + s.End.UTC().Format("2006-01-02 15:04:05"), rule: ruleExchange,
+				do: "redeem a code only once the payment is on record, and no second one where the outcome of the first is not known",
+			})
 			return
 		}
 	}
@@ -47,9 +56,15 @@ func (c *Cloud) RequireCodeUsed(tb TB, code string) ExchangeCode {
 	k, ok := c.Code(code)
 	switch {
 	case !ok:
-		tb.Fatalf("expected the exchange code %s in the cloud; there is none", maskCode(code))
+		tb.Fatalf("%s", unmet{
+			expected: fmt.Sprintf("the exchange code %s in the cloud", maskCode(code)), got: "none", rule: ruleExchange,
+			do: "put the code into CloudConfig.ExchangeCodes, or use one that is there",
+		})
 	case !k.IsUsed():
-		tb.Fatalf("expected the exchange code %s to be used; it is not", maskCode(code))
+		tb.Fatalf("%s", unmet{
+			expected: fmt.Sprintf("the exchange code %s to be used", maskCode(code)), got: "one that is free", rule: ruleExchange,
+			do: "see in the log whether exchangeCode arrived, with which code, and what it was answered",
+		})
 	}
 	return k
 }
@@ -67,7 +82,14 @@ func (c *Cloud) RequireCodesUsed(tb TB, n int) []ExchangeCode {
 		}
 	}
 	if len(used) != n {
-		tb.Fatalf("expected %d exchange codes to be used; %d are: %s", n, len(used), listed(seen))
+		u := unmet{
+			expected: fmt.Sprintf("%d exchange codes to be used", n), got: fmt.Sprintf("%d: %s", len(used), listed(seen)), rule: ruleExchange,
+			do: "see in the log what each exchangeCode was answered",
+		}
+		if len(used) > n {
+			u.do = "reserve one code for each order before it is sent, and ask getServiceListByDevice what became of it before another is tried"
+		}
+		tb.Fatalf("%s", u)
 	}
 	return used
 }
@@ -80,9 +102,15 @@ func (c *Cloud) RequireAuthorized(tb TB, deviceID string) Authorization {
 	a, ok := c.Authorization(deviceID)
 	switch {
 	case !ok:
-		tb.Fatalf("expected device %q to have an authorized user; it has none", deviceID)
+		tb.Fatalf("%s", unmet{
+			expected: fmt.Sprintf("device %q to have an authorized user", deviceID), got: "none", rule: ruleVoipAuth,
+			do: "save the user with saveVoipAuthUser, then what WeChat says with saveWXVoipAuth",
+		})
 	case !a.IsAuth || !a.IsValid:
-		tb.Fatalf("expected user %q to be authorized for device %q; isAuth is %v, isValid is %v", a.UserID, deviceID, a.IsAuth, a.IsValid)
+		tb.Fatalf("%s", unmet{
+			expected: fmt.Sprintf("user %q to be authorized for device %q", a.UserID, deviceID), got: fmt.Sprintf("isAuth %v and isValid %v", a.IsAuth, a.IsValid), rule: ruleVoipAuth,
+			do: "ask WeChat whether he allowed it, and tell the cloud with saveWXVoipAuth: its own copy may be old",
+		})
 	}
 	return a
 }
@@ -97,7 +125,14 @@ func (c *Cloud) RequireMallOrders(tb TB, n int) []MallOrder {
 		seen = append(seen, o.line())
 	}
 	if len(all) != n {
-		tb.Fatalf("expected %d orders in the mall; there are %d: %s", n, len(all), listed(seen))
+		u := unmet{
+			expected: fmt.Sprintf("%d orders in the mall", n), got: fmt.Sprintf("%d: %s", len(all), listed(seen)), rule: ruleMallOrder,
+			do: "see in the log what buyIncreaseServiceByWx was answered",
+		}
+		if len(all) > n {
+			u.do = "read getOrderList before buyIncreaseServiceByWx is made again: a call whose answer is lost may have made its order"
+		}
+		tb.Fatalf("%s", u)
 	}
 	return all
 }
@@ -109,9 +144,15 @@ func (c *Cloud) RequireMallOrder(tb TB, orderID, status string) MallOrder {
 	o, ok := c.MallOrder(orderID)
 	switch {
 	case !ok:
-		tb.Fatalf("expected the order %q in the mall; there is none", orderID)
+		tb.Fatalf("%s", unmet{
+			expected: fmt.Sprintf("the order %q in the mall", orderID), got: "none", rule: ruleMallOrder,
+			do: "use the orderId that getOrderList tells",
+		})
 	case o.Status != status:
-		tb.Fatalf("expected the order %q to be %s; it is %s", orderID, status, o.line())
+		tb.Fatalf("%s", unmet{
+			expected: fmt.Sprintf("the order %q to be %s", orderID, status), got: o.line(), rule: ruleMallOrder,
+			do: "pay it as the user does (Cloud.RequestPayment with what the order was answered with, or Cloud.PayMallOrder), and move Cloud.Clock ahead where a status takes time",
+		})
 	}
 	return o
 }
@@ -134,7 +175,10 @@ func (c *Cloud) RequireSubscriptions(tb TB, n int) []MallSubscription {
 		}
 	}
 	if len(active) != n {
-		tb.Fatalf("expected %d subscriptions that are paid on; there are %d: %s", n, len(active), listed(seen))
+		tb.Fatalf("%s", unmet{
+			expected: fmt.Sprintf("%d subscriptions that are paid on", n), got: fmt.Sprintf("%d: %s", len(active), listed(seen)), rule: ruleSubscription,
+			do: "a subscription begins when an order of a renewing price is paid, and ends by Cloud.CancelSubscription",
+		})
 	}
 	return active
 }

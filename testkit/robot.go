@@ -3,6 +3,7 @@ package testkit
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http"
 	"regexp"
@@ -320,7 +321,10 @@ func (p *Platform) RequireRobotCommand(tb TB, cmd string) RobotCommand {
 		}
 	}
 	if len(found) != 1 {
-		tb.Fatalf("expected one robot command %q; there are %d, and all are %q", cmd, len(found), seen)
+		tb.Fatalf("%s", unmet{
+			expected: fmt.Sprintf("one robot command %q", cmd), got: fmt.Sprintf("%d, and all are %q", len(found), seen), rule: ruleRobotCommand,
+			do: "see in the log whether a robot command arrived, and what it was answered",
+		})
 		return RobotCommand{}
 	}
 	return found[0]

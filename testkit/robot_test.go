@@ -164,7 +164,9 @@ func TestRobotEvents(t *testing.T) {
 	for _, address := range []string{"http://127.0.0.1/robot/SECRET/", "http://127.0.0.1/SECRET/events", "http://127.0.0.1/robot/SECRET?a=/b"} {
 		assert.Equal(t, "http://127.0.0.1/***", withoutSecret(address))
 	}
-	p.RequireRobotCommand(&fakeTB{}, "send-text")
+	tb := &fakeTB{}
+	p.RequireRobotCommand(tb, "send-text")
+	assert.Contains(t, tb.failed, "\n\tpage: VVChat public API (publicapi/index.html), robot\n")
 	text := testPlatform(t, PlatformConfig{Robots: []Robot{{RobotNo: "r9", OpenID: "o9", EventURL: shop.URL}}, Readings: Readings{EventTypeText: true}})
 	_, err = text.SendRobotEvent(t.Context(), RobotEvent{Event: EventSessionOpen})
 	require.NoError(t, err)

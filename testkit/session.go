@@ -2,6 +2,7 @@ package testkit
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -206,7 +207,10 @@ func (p *Platform) RequireMessage(tb TB, sessionID, content string) ChatMessage 
 		}
 	}
 	if len(found) != 1 {
-		tb.Fatalf("expected one message %q in the chat with session_id %q; there are %d, and the chat has %q", content, sessionID, len(found), seen)
+		tb.Fatalf("%s", unmet{
+			expected: fmt.Sprintf("one message %q in the chat with session_id %q", content, sessionID), got: fmt.Sprintf("%d, and the chat has %q", len(found), seen), rule: ruleSendMsg,
+			do: "see in the log whether sendmsg arrived, and what it was answered; a send whose outcome is unknown may show twice if it is made again",
+		})
 		return ChatMessage{}
 	}
 	return found[0]

@@ -159,7 +159,10 @@ func TestShares(t *testing.T) {
 	tb := &fakeTB{}
 	p.RequireShare(tb, "another")
 	assert.Contains(t, tb.failed, `expected one share with share_title "another"`)
+	assert.Contains(t, tb.failed, "\n\tpage: VVChat public API (publicapi/index.html), share\n")
+	tb = &fakeTB{}
 	p.RequireMessage(tb, "", "x")
+	assert.Contains(t, tb.failed, "\n\tpage: VVChat public API (publicapi/index.html), send message (sendmsg)\n")
 }
 
 func TestBalances(t *testing.T) {

@@ -77,7 +77,10 @@ func (p *Platform) RequireShare(tb TB, shareTitle string) Share {
 		}
 	}
 	if len(found) != 1 {
-		tb.Fatalf("expected one share with share_title %q; there are %d, and all are %q", shareTitle, len(found), seen)
+		tb.Fatalf("%s", unmet{
+			expected: fmt.Sprintf("one share with share_title %q", shareTitle), got: fmt.Sprintf("%d, and all are %q", len(found), seen), rule: ruleShare,
+			do: "have the user share the page and agree to it: nothing is shared by the call alone",
+		})
 		return Share{}
 	}
 	return found[0]

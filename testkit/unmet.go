@@ -51,6 +51,41 @@ var (
 		"a payout is accepted first; only a notification with status 1 means that money moved, and nothing promises that a repeated out_order_no pays once",
 		publicAPI + "payout (代付)",
 	}
+	ruleRobotCommand = rule{
+		"a robot does what a command posted to /robotapi/v1/message/send says; its token comes from /robotapi/v1/token",
+		publicAPI + "robot",
+	}
+	ruleSendMsg = rule{
+		"a message goes to the one chat that the token's scope names: sessionapi_sendmsg:SESSION_ID:SESSION_TYPE",
+		publicAPI + "send message (sendmsg)",
+	}
+	ruleShare = rule{
+		"a page is shared by the JSSDK's share or by the link qyx://share, and the user may decline",
+		publicAPI + "share",
+	}
+)
+
+const tuyaSDK = "Tuya VoIP and value-added services SDK (docs/iot/ms-voip-sdk), "
+
+// The rules of the cloud. Where the page is silent they are those that the fake
+// goes by.
+var (
+	ruleExchange = rule{
+		"exchangeCode redeems an exchange code, once, for a service on the device; getServiceListByDevice tells which services a device has, and until when",
+		tuyaSDK + "exchangeCode and getServiceListByDevice",
+	}
+	ruleVoipAuth = rule{
+		"a device calls the user that saveVoipAuthUser has stored, once saveWXVoipAuth has told the cloud that he allowed it in WeChat; getVoipAuthUser tells both",
+		tuyaSDK + "getVoipAuthUser, saveVoipAuthUser and saveWXVoipAuth",
+	}
+	ruleMallOrder = rule{
+		"buyIncreaseServiceByWx makes an order, which WeChat's payment makes paid; getOrderList alone tells its status, since the mall sends no notification",
+		tuyaSDK + "buyIncreaseServiceByWx and getOrderList",
+	}
+	ruleSubscription = rule{
+		"a subscription that is paid on stands in getSubscriptionOrderList, and each renewal makes an order of its own",
+		tuyaSDK + "getSubscriptionOrderList",
+	}
 )
 
 // unmet is an expectation that was not met: what a failed test prints.
