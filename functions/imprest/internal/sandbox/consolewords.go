@@ -15,13 +15,13 @@ type consoleWords struct {
 	NoPurchases, NoPurchasesWhy, BuyOne, BuyOneWhy, OpenShop string
 	Newest                                                   string
 
-	Time, NextDue, NothingDue, In                   string
-	Faults, FaultsWhy, AllFaults, Struck, CrashNow  string
-	CrashWhy                                        string
-	NotifyAgain, NotifyWhy, Genuine, Changed, Send  string
-	Sequence, Machine, MachineOf, NoHops            string
-	OrderNo, Amount, Began, PayUntil, Reason, Later string
-	PaidBy                                          string
+	Time, NextDue, NothingDue, In                            string
+	Controls, Faults, FaultsWhy, AllFaults, Struck, CrashNow string
+	CrashWhy                                                 string
+	NotifyAgain, NotifyWhy, Genuine, Changed, Send           string
+	Sequence, Machine, MachineOf, NoHops                     string
+	OrderNo, Amount, Began, PayUntil, Reason, Later          string
+	PaidBy                                                   string
 
 	Hop, CloseHop, NoHop, Took, Answer, Request         string
 	Headers, Fields, Field, Value, Signed, NotSigned    string
@@ -62,7 +62,7 @@ func consoleEnglish() consoleWords {
 		BuyOne: "Buy one now", BuyOneWhy: "Logs in, orders and pays, as a buyer does.", OpenShop: "Open the shop",
 		Newest: "newest first",
 		Time:   "Time", NextDue: "To the next due", NothingDue: "Nothing is due", In: "in",
-		Faults: "Faults", FaultsWhy: "They strike from now on.", AllFaults: "All faults", Struck: "times struck", CrashNow: "Crash and restart",
+		Controls: "Controls", Faults: "Faults", FaultsWhy: "They strike from now on.", AllFaults: "All faults", Struck: "times struck", CrashNow: "Crash and restart",
 		CrashWhy:    "The merchant dies now and starts again from its journal.",
 		NotifyAgain: "Notify again", NotifyWhy: "The platform sends the payment notification once more.", Genuine: "Genuine", Changed: "Made wrong", Send: "Send",
 		Sequence: "Sequence", Machine: "States", MachineOf: "State machine. The purchase went:", NoHops: "No request is on record any more.",
@@ -100,7 +100,7 @@ func consoleChinese() consoleWords {
 		BuyOne: "立即下一单", BuyOneWhy: "像买家一样登录、下单并支付。", OpenShop: "打开商店",
 		Newest: "最新在前",
 		Time:   "时间", NextDue: "到下一个到期点", NothingDue: "没有到期事项", In: "还有",
-		Faults: "故障", FaultsWhy: "从现在起生效。", AllFaults: "全部故障", Struck: "次命中", CrashNow: "崩溃并重启",
+		Controls: "操作", Faults: "故障", FaultsWhy: "从现在起生效。", AllFaults: "全部故障", Struck: "次命中", CrashNow: "崩溃并重启",
 		CrashWhy:    "商户进程立刻终止，再从存储恢复。",
 		NotifyAgain: "再次通知", NotifyWhy: "平台把支付通知再发一次。", Genuine: "真实通知", Changed: "做成错误的", Send: "发送",
 		Sequence: "时序", Machine: "状态", MachineOf: "状态机。订单经过：", NoHops: "请求记录已不在。",
