@@ -88,7 +88,7 @@ func TestEverythingIsReachedByKeys(t *testing.T) {
 	}
 	for _, width := range []int64{1440, 390} {
 		b.size(width, 900, "light")
-		for _, s := range w.consoleScreens() {
+		for _, s := range w.consoleScreens("en") {
 			switch s.name {
 			case "opened", "mall", "journal", "explained", "api":
 				walk(fmt.Sprint("console-", s.name, " ", width), w.base+s.path)
@@ -149,7 +149,7 @@ func TestPagesGrow(t *testing.T) {
 		}
 	}
 	for _, lang := range []string{"en", "zh"} {
-		for _, s := range w.consoleScreens() {
+		for _, s := range w.consoleScreens(lang) {
 			b.open(withLang(w.base+s.path, lang))
 			grow(s.name + "-" + lang)
 		}
