@@ -162,7 +162,9 @@ func (c console) page(ctx context.Context, r *core.Request, build func(context.C
 	}
 	block := "page"
 	if v.query.Has("part") {
-		block = "live"
+		// What a page asks for by itself, with the address that it was opened by,
+		// must not undo what was chosen since, here or in another tab.
+		block, chosen = "live", nil
 	}
 	var body bytes.Buffer
 	if err := c.w.pages.console[v.Page].ExecuteTemplate(&body, block, v); err != nil {

@@ -197,6 +197,14 @@ func TestConsoleRemembersLanguageAndTheme(t *testing.T) {
 		html := elements(t, string(body))["html"][0]
 		assert.Equal(t, c.lang, html["lang"], c)
 		assert.Equal(t, c.theme, html["data-theme"], c)
+		if c.set == "" {
+			assert.Empty(t, resp.Header.Values("Set-Cookie"), c)
+		}
 		assert.Contains(t, strings.Join(resp.Header.Values("Set-Cookie"), "\n"), c.set)
 	}
+	// A page that keeps itself up to date chooses nothing.
+	resp, err := http.Get(w.base + "/_sandbox?lang=zh&theme=dark&part=live")
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	assert.Empty(t, resp.Header.Values("Set-Cookie"))
 }
