@@ -254,6 +254,13 @@ func (s *session) command(script *strings.Builder, command string) {
 		command = regexp.MustCompile(regexp.QuoteMeta(long)+`($|\s)`).ReplaceAllString(command, "imprest$1")
 	}
 	command = regexp.MustCompile(`go run \.($|\s)`).ReplaceAllString(command, "./program$1")
+	// The folder is a module already, so that its program could be looked at.
+	command = strings.ReplaceAll(command, "go mod init", "rm go.mod; go mod init")
+	command = strings.ReplaceAll(command, module+"=../imprest", module+"="+root(s))
+	if _, err := os.Stat(filepath.Join(s.dir, "main.go")); err == nil {
+		// With what the page says is done, the program has to build as a person builds it.
+		command = strings.ReplaceAll(command, "go mod tidy", "go mod tidy && go build -mod=readonly -o program .")
+	}
 	serves := ""
 	switch {
 	case strings.Contains(command, "imprest sandbox") && !strings.Contains(command, "--once"):
