@@ -389,6 +389,22 @@ func TestTwoCausesAreToldApartByTheirText(t *testing.T) {
 	assert.Equal(t, []sign.CauseEvidence{"sign", "theirs"}, []sign.CauseEvidence{e.Causes[0].Evidence, e.Causes[1].Evidence})
 }
 
+// Where nothing fits a well-formed message, the key is the likely cause; where
+// something does, or their text is another, it is not said.
+func TestLikelyKey(t *testing.T) {
+	key, other := core.NewSecret(theKey), core.NewSecret("some-other-key-to-try")
+	body := func(text string) []byte {
+		return []byte(`{"a":"1","b":"2","sign":"` + fmt.Sprintf("%X", md5.Sum([]byte(text+"&key="+other.Reveal()))) + `"}`)
+	}
+	assert.True(t, sign.Explain("", body("a=1&b=2"), "", key).LikelyKey())
+	assert.True(t, sign.Explain("", body("a=1&b=2"), "a=1&b=2", key).LikelyKey(), "the text is not it")
+	assert.False(t, sign.Explain("", body("a=1&b=2"), "", other).LikelyKey(), "it holds")
+	assert.False(t, sign.Explain("", body("b=2&a=1"), "", other).LikelyKey(), "it is the order")
+	assert.False(t, sign.Explain("", body("a=1&b=3"), "a=1&b=3", key).LikelyKey(), "they signed something else")
+	assert.False(t, sign.Explain("", []byte(`{"a":[1],"sign":"`+strings.Repeat("0", 32)+`"}`), "", key).LikelyKey(), "it is not well formed")
+	assert.False(t, sign.Explain("", []byte(`{"a":"1"}`), "", key).LikelyKey(), "there is no sign")
+}
+
 func TestWhatCannotBeToldIsNotDenied(t *testing.T) {
 	_, body, _ := otherSide{text: inDocumentOrder}.message()
 	for name, e := range map[string]sign.Explanation{

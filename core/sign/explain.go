@@ -27,6 +27,15 @@ type Explanation struct {
 	Causes []Cause `json:"causes,omitempty"`
 }
 
+// LikelyKey reports whether another app_key is the likely cause: the message is
+// well formed, nothing that was tried explains it, and no text of the other side
+// says otherwise. It cannot be tested: a key that was not given is not known. It
+// is meant for an explanation that was made with a key.
+func (e Explanation) LikelyKey() bool {
+	return e.Verdict == "reject" && e.Canonical != "" && e.Difference == nil && len(e.Causes) > 0 &&
+		e.Causes[0].ID == causeKey && e.Causes[0].Verdict == CauseUnknown
+}
+
 // ExplainedField is one field of an [Explanation].
 type ExplainedField struct {
 	Name  string `json:"name"`

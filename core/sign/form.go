@@ -10,6 +10,9 @@ func parseForm(body []byte) (Fields, error) {
 	if s == "" {
 		return nil, malformed("the body is empty")
 	}
+	if start := strings.TrimLeft(s, " \t\r\n"); start != "" && start[0] == '{' { // no name begins so
+		return nil, malformed("the Content-Type says form; the body looks like JSON")
+	}
 	fields := make(Fields, 0, usualFields)
 	for more := true; more; {
 		var pair string

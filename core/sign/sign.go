@@ -15,7 +15,7 @@ import (
 var (
 	// ErrSignature: the message is well formed, and its signature does not
 	// hold for any of the keys. Its code is core.CodeForged.
-	ErrSignature error = &core.Error{Op: "sign", Code: core.CodeForged, Err: errors.New("the signature does not hold for any key: compare what both sides signed with sign.Explain")}
+	ErrSignature error = &core.Error{Op: "sign", Code: core.CodeForged, Err: errors.New("the signature does not hold for any key: compare what both sides signed: imprest explain, or sign.Explain")}
 	// ErrNoKey: there is no key to verify or sign with, or an empty one.
 	ErrNoKey error = &core.Error{Op: "sign", Code: core.CodeInvalid, Err: errors.New("no app_key: an empty key would make every signature worthless")}
 	// ErrContentType: the body is neither JSON nor a form.

@@ -7,7 +7,9 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"github.com/imprest-go/imprest/core"
 	"github.com/imprest-go/imprest/core/sign"
+	"github.com/imprest-go/imprest/testkit"
 )
 
 func (p *program) explainCommand() *cli.Command {
@@ -21,6 +23,8 @@ func (p *program) explainCommand() *cli.Command {
 			"difference. The usual causes of a signature that does not hold are tried one by\n" +
 			"one, and the one that it is comes first. The exit status is 0 whatever the\n" +
 			"verdict: use verify to branch.\n\n" +
+			"A line of imprest listen, resend or send, each with --json, is taken for what it holds:\n" +
+			"the body that came or was sent.\n\n" +
 			"What it prints is for you: do not send it to whoever sent the message.",
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "theirs", Usage: "`TEXT` that the other side signed, with or without its &key=…"},
@@ -43,7 +47,7 @@ func (p *program) explain(ctx context.Context, cmd *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	keys, err := p.keys(cmd)
+	keys, err := p.triedKeys(cmd)
 	if err != nil {
 		return err
 	}
@@ -56,13 +60,13 @@ func (p *program) explain(ctx context.Context, cmd *cli.Command) error {
 		return err
 	}
 	p.noteLineEnd(b)
-	e := sign.Explain(b.contentType, b.bytes, theirs, keys...)
+	e := sign.Explain(b.contentType, b.bytes, theirs, keys.list...)
 	e.Reason = plain(e.Reason, "--theirs")
 	if cmd.Bool("json") {
 		return p.printJSON(e)
 	}
 	e, words := inLanguage(e, lang)
-	p.showExplanation(e, theirs != "", words)
+	p.showExplanation(e, keys, theirs != "", words)
 	return nil
 }
 
@@ -91,7 +95,44 @@ func (p *program) theirs(ctx context.Context, cmd *cli.Command) (string, error) 
 	return text, nil
 }
 
-func (p *program) showExplanation(e sign.Explanation, compared bool, words explainWords) {
+// triedKeys are the keys that a message is held against.
+type triedKeys struct {
+	list []core.Secret
+	// public says that nobody gave any: it is that of the test account.
+	public bool
+}
+
+func (p *program) triedKeys(cmd *cli.Command) (triedKeys, error) {
+	list, err := p.keys(cmd)
+	return triedKeys{list, err == nil && !p.givesKeys(cmd)}, err
+}
+
+// showTried says which keys a message was held against, and of which app it
+// says that it is.
+func (p *program) showTried(e sign.Explanation, keys triedKeys, words explainWords) {
+	appID := ""
+	for _, f := range e.Fields {
+		if f.Name == "app_id" {
+			appID = f.Value
+		}
+	}
+	text := words.triedOne
+	if n := len(keys.list); n != 1 {
+		text = fmt.Sprintf(words.triedGiven, n)
+	}
+	switch account := testkit.TestAccount(); {
+	case keys.public && appID != "" && appID != account.AppID:
+		p.line(words.tried, p.paint.red(fmt.Sprintf(words.otherApp, printable(appID))))
+		return
+	case keys.public:
+		text = fmt.Sprintf(words.triedPublic, account.AppID)
+	case appID != "":
+		text += fmt.Sprintf(words.triedFor, printable(appID))
+	}
+	p.line(words.tried, text)
+}
+
+func (p *program) showExplanation(e sign.Explanation, keys triedKeys, compared bool, words explainWords) {
 	verdict := p.paint.green(e.Verdict)
 	if e.Verdict != "accept" {
 		verdict = p.paint.red(e.Verdict)
@@ -99,6 +140,9 @@ func (p *program) showExplanation(e sign.Explanation, compared bool, words expla
 	p.line(words.verdict, verdict)
 	if e.Reason != "" {
 		p.line(words.reason, printable(e.Reason))
+	}
+	if e.Verdict != "accept" && e.Canonical != "" {
+		p.showTried(e, keys, words)
 	}
 	if len(e.Fields) > 0 {
 		fmt.Fprintln(p.stdout)
@@ -118,24 +162,32 @@ func (p *program) showExplanation(e sign.Explanation, compared bool, words expla
 	case compared:
 		fmt.Fprintln(p.stdout, "\n"+words.sameTextOnly)
 	}
-	p.showCauses(e.Causes, words)
+	p.showCauses(e, words)
 }
 
 // showCauses tells the causes that it is; where it is none, those that cannot be
 // told, the likely ones first. Of the others it tells the number.
-func (p *program) showCauses(list []sign.Cause, words explainWords) {
+func (p *program) showCauses(e sign.Explanation, words explainWords) {
+	list := e.Causes
 	if len(list) == 0 {
 		return
 	}
 	const indent, fewest = "             ", 5
 	fmt.Fprintln(p.stdout)
 	known := list[0].Verdict == sign.CauseYes
-	if !known {
+	likelyKey := e.LikelyKey()
+	switch {
+	case likelyKey:
+		p.line(words.cause, p.paint.red(words.likelyKey)+"  "+p.paint.dim("["+list[0].ID+"]"))
+		fmt.Fprintln(p.stdout, indent+words.whyKey)
+		fmt.Fprintln(p.stdout, indent+p.paint.bold(words.compareKey))
+	case !known:
 		p.line(words.cause, words.noCause)
 	}
 	not, untold := 0, 0
 	for i, c := range list {
 		switch {
+		case likelyKey && i == 0:
 		case c.Verdict == sign.CauseYes:
 			p.line(words.cause, p.paint.red(printable(words.title(c)))+"  "+p.paint.dim("["+c.ID+"]"))
 			fmt.Fprintln(p.stdout, indent+words.shownBy(c.Evidence))

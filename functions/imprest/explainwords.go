@@ -16,6 +16,10 @@ type explainWords struct {
 	bySign, byTheirs, byBody                 string
 	noCause, notIt, cannotTell, listed       string
 	colon                                    string
+
+	tried, triedPublic, triedOne, triedGiven, triedFor, otherApp string
+	likelyKey, whyKey, compareKey                                string
+	record, recordOf                                             string
 }
 
 func explainEnglish() explainWords {
@@ -25,6 +29,11 @@ func explainEnglish() explainWords {
 		nothingToCompare: "There is nothing to compare theirs with.", sameText: "Theirs is the same text.", sameTextOnly: "Theirs is the same text, so the sign or the key differs.",
 		bySign: "Undone, the signature holds.", byTheirs: "The text that they give shows it.", byBody: "The message itself shows it.",
 		noCause: "none of the usual ones, as far as can be told", notIt: "%d are not it", cannotTell: ", %d cannot be told", listed: " (--json lists them)", colon: ": ",
+		tried: "tried", triedPublic: "1 key, that of the documented test account, app_id %s", triedOne: "1 key, which you gave", triedGiven: "%d keys, which you gave", triedFor: "; the body's app_id is %s",
+		otherApp:  "app_id is %s; the key tried is the test account's: give --app-key-file",
+		likelyKey: "most likely another app_key", whyKey: "The body is well formed, and nothing else fits.",
+		compareKey: "Compare the length of the app_key on both sides, then the key itself, then give what they signed with --theirs.",
+		record:     "record", recordOf: "what is explained is its body: %d bytes, %s",
 	}
 }
 
@@ -35,6 +44,11 @@ func explainChinese() explainWords {
 		nothingToCompare: "没有可以与对方比较的内容。", sameText: "对方的待签名串相同。", sameTextOnly: "对方的待签名串相同，所以不同的是签名或密钥。",
 		bySign: "还原之后签名正确。", byTheirs: "从对方给出的待签名串可以看出。", byBody: "从消息本身可以看出。",
 		noCause: "就能判断的而言，不属于常见原因", notIt: "%d 个不是", cannotTell: "，%d 个无法判断", listed: "（--json 会列出）", colon: "：",
+		tried: "试过", triedPublic: "1 把密钥：公开的测试账号的，app_id %s", triedOne: "你给的 1 把密钥", triedGiven: "你给的 %d 把密钥", triedFor: "；正文的 app_id 是 %s",
+		otherApp:  "正文的 app_id 是 %s；试过的是测试账号的密钥：请用 --app-key-file 给出它的密钥",
+		likelyKey: "很可能用了别的 app_key", whyKey: "正文格式正确，其他原因都不符合。",
+		compareKey: "先核对双方 app_key 的长度，再核对密钥本身，然后用 --theirs 给出对方的待签名串。",
+		record:     "通知记录", recordOf: "解析的是其中的正文：%d 字节，%s",
 	}
 }
 

@@ -53,6 +53,13 @@ func (p *program) keys(cmd *cli.Command) ([]core.Secret, error) {
 	return []core.Secret{testkit.TestAccount().AppKey}, nil
 }
 
+// givesKeys reports whether a flag or a variable names keys.
+func (p *program) givesKeys(cmd *cli.Command) bool {
+	_, byKey := p.getenv("IMPREST_APP_KEY")
+	_, byFile := p.getenv("IMPREST_APP_KEY_FILE")
+	return byKey || byFile || cmd.IsSet("app-key") || cmd.IsSet("app-key-file")
+}
+
 func readKeyFile(from, name string) ([]core.Secret, error) {
 	if name == "" {
 		return nil, usage("%s: no file is named", from)

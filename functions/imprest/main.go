@@ -112,7 +112,7 @@ func reasonOf(err error) string {
 // plain returns a reason of core in the words of the command line; compare
 // says how two texts are compared there.
 func plain(reason, compare string) string {
-	return strings.ReplaceAll(strings.TrimPrefix(reason, "sign: "), "sign.Explain", compare)
+	return strings.ReplaceAll(strings.TrimPrefix(reason, "sign: "), ": imprest explain, or sign.Explain", " with "+compare)
 }
 
 // outWriter remembers that a write failed, so that a full disk is not taken

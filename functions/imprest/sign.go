@@ -182,7 +182,10 @@ func (p *program) appID(cmd *cli.Command) (string, error) {
 	if cmd.IsSet("app-id") {
 		id, from = cmd.String("app-id"), "--app-id"
 	}
-	if id == "" || id != printable(id) {
+	if id == "" {
+		return "", usage("%s: is empty", from)
+	}
+	if id != printable(id) {
 		return "", usage("%s: %q is no app_id", from, id)
 	}
 	return id, nil

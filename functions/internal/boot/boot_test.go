@@ -85,7 +85,7 @@ func TestBadEnvironments(t *testing.T) {
 		change  map[string]string
 		says    string
 	}{
-		"no app_id":               {boot.Login, map[string]string{"IMPREST_APP_ID": ""}, "IMPREST_APP_ID must be set: the app_id"},
+		"no app_id":               {boot.Login, map[string]string{"IMPREST_APP_ID": ""}, "IMPREST_APP_ID must be set (it is not, or is empty): the app_id"},
 		"no key":                  {boot.Login, map[string]string{"IMPREST_APP_KEY": " "}, "IMPREST_APP_KEY must be set, or IMPREST_APP_KEY_FILE"},
 		"two keys":                {boot.Login, map[string]string{"IMPREST_APP_KEY_FILE": "keys"}, "IMPREST_APP_KEY_FILE and IMPREST_APP_KEY are both set"},
 		"a key file not there":    {boot.Login, map[string]string{"IMPREST_APP_KEY": "", "IMPREST_APP_KEY_FILE": "nope"}, "IMPREST_APP_KEY_FILE names a file that cannot be read"},

@@ -130,7 +130,7 @@ func (l *loader) text(name string) string {
 		return ""
 	}
 	if text == "" && v.required {
-		l.fail(name, "must be set: "+v.about)
+		l.fail(name, "must be set (it is not, or is empty): "+v.about)
 	}
 	return text
 }

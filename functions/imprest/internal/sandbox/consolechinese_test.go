@@ -221,6 +221,9 @@ func TestExplainSaysWhatWouldTell(t *testing.T) {
 	}
 	require.NotEmpty(t, key)
 	assert.Contains(t, page, consoleEnglish().CannotTell+": "+key)
+	assert.Contains(t, page, consoleEnglish().LikelyKey)
+	assert.NotContains(t, page, consoleEnglish().NoCause)
+	assert.Contains(t, page, consoleEnglish().TriedAppID+" <code>"+testkit.TestAccount().AppID+"</code>")
 	_, page = call(t, http.MethodGet, w.base+consolePath+"explain?example=genuine", "")
 	assert.NotContains(t, page, "keys-tried", "an accepted message has no question left")
 }

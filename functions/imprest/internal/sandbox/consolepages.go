@@ -192,6 +192,11 @@ func (c console) explain(ctx context.Context, v *consoleView) error {
 	}
 	data := map[string]any{"Form": form, "Examples": explainExamples(), "Types": []string{"application/json", "application/x-www-form-urlencoded"}}
 	if ask {
+		var appIDs []string
+		for _, account := range c.w.platform.Accounts() {
+			appIDs = append(appIDs, account.AppID)
+		}
+		data["AppIDs"] = appIDs
 		var answer explained
 		wish := map[string]string{"body": form.Body, "content_type": form.ContentType, "theirs": form.Theirs}
 		if err := c.ask(ctx, http.MethodPost, "/_sandbox/explain", nil, wish, &answer); err != nil {

@@ -36,6 +36,7 @@ type consoleWords struct {
 	ExplainLead, BodyHint, ContentType, Theirs, TheirsHint, DoExplain string
 	Difference, Ours, TheirText, AtByte, Causes                       string
 	KeysTried, TryOne, ItIs, ItIsNot, CannotTell, NoCause             string
+	LikelyKey, CompareKey, TriedAppID                                 string
 
 	APILead, OnePayment, JournalAt, Seed, Cloud string
 	NotThere, NotThereWhy, Failing              string
@@ -80,7 +81,9 @@ func consoleEnglish() consoleWords {
 		Difference: "First difference", Ours: "Ours", TheirText: "Theirs", AtByte: "at byte", Causes: "Usual causes",
 		KeysTried: "Tried with the keys of the sandbox's test accounts alone. To tell whether another app_key signed it, run imprest explain --app-key-file FILE on your machine: this page never asks for a key.",
 		TryOne:    "Try one:", ItIs: "It is this", ItIsNot: "It is not", CannotTell: "Cannot be told", NoCause: "None of the usual causes.",
-		APILead: "For tests that drive this merchant from the outside. It answers on loopback alone.", OnePayment: "One payment, delivered often", JournalAt: "Journal", Seed: "seed", Cloud: "cloud",
+		LikelyKey: "Most likely another app_key", CompareKey: "The body is well formed, and nothing else fits. Compare the length of the app_key on both sides, then the key itself, then paste what they signed.",
+		TriedAppID: "app_id of the keys tried:",
+		APILead:    "For tests that drive this merchant from the outside. It answers on loopback alone.", OnePayment: "One payment, delivered often", JournalAt: "Journal", Seed: "seed", Cloud: "cloud",
 		NotThere: "Not there", NotThereWhy: "Nothing has this number, or it was too long ago.", Failing: "That did not work",
 		Parties:      map[string]string{"phone": "Phone", "platform": "Platform", "merchant": "Merchant", "cloud": "Tuya cloud", "wechat": "WeChat", "shop": "Shop page"},
 		States:       stateNames(),
@@ -118,7 +121,9 @@ func consoleChinese() consoleWords {
 		Difference: "第一处差异", Ours: "我方", TheirText: "对方", AtByte: "字节位置", Causes: "常见原因",
 		KeysTried: "只用沙箱测试账号的密钥试过。要判断是否由别的 app_key 签名，请在本机运行 imprest explain --app-key-file FILE：这个页面从不索要密钥。",
 		TryOne:    "试一条：", ItIs: "就是它", ItIsNot: "不是", CannotTell: "无法判断", NoCause: "不属于常见原因。",
-		APILead: "供测试从外部驱动商户，只在本机应答。", OnePayment: "一次支付，多次通知", JournalAt: "存储", Seed: "种子", Cloud: "云端",
+		LikelyKey: "很可能用了别的 app_key", CompareKey: "正文格式正确，其他原因都不符合。先核对双方 app_key 的长度，再核对密钥本身，然后贴上对方的待签名串。",
+		TriedAppID: "试过的密钥所属的 app_id：",
+		APILead:    "供测试从外部驱动商户，只在本机应答。", OnePayment: "一次支付，多次通知", JournalAt: "存储", Seed: "种子", Cloud: "云端",
 		NotThere: "不存在", NotThereWhy: "没有这个编号，或者时间太久已被清除。", Failing: "操作没有成功",
 		Parties: map[string]string{"phone": "手机", "platform": "平台", "merchant": "商户", "cloud": "涂鸦云", "wechat": "微信", "shop": "商店页面"},
 		States: map[string]string{
