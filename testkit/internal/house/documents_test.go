@@ -223,11 +223,12 @@ type want struct{ command, output string }
 
 // script returns the page's commands as one script, and what they show. A
 // program that serves goes into the background until the end, or until another
-// takes its place; the next command waits for its port.
+// of its kind takes its place; the next command waits for its port.
 func (s *session) script() (string, []want) {
 	var script strings.Builder
-	script.WriteString("set -eu\nserver=\nstop() { if [ -n \"$server\" ]; then kill $server 2>/dev/null || :; wait $server 2>/dev/null || :; server=; fi; }\ntrap stop EXIT INT TERM\n" +
-		"await() { until curl -s -o /dev/null \"http://$1/\"; do kill -0 $server; sleep 0.05; done; }\n")
+	script.WriteString("set -eu\nplatform=\nprogram=\nstop() { if [ -n \"$1\" ]; then kill $1 2>/dev/null || :; wait $1 2>/dev/null || :; fi; }\n" +
+		"finish() { stop \"$program\"; program=; stop \"$platform\"; platform=; }\ntrap finish EXIT INT TERM\n" +
+		"await() { until curl -s -o /dev/null \"http://$1/\"; do kill -0 $2; sleep 0.05; done; }\n")
 	var wants []want
 	for _, b := range s.of("sh") {
 		text := strings.ReplaceAll(b.code, "\\\n", "")
@@ -243,7 +244,7 @@ func (s *session) script() (string, []want) {
 			s.command(&script, command)
 		}
 	}
-	script.WriteString("printf '\\n@@end\\n'\nstop\n")
+	script.WriteString("printf '\\n@@end\\n'\nfinish\n")
 	return script.String(), wants
 }
 
@@ -261,21 +262,24 @@ func (s *session) command(script *strings.Builder, command string) {
 		// With what the page says is done, the program has to build as a person builds it.
 		command = strings.ReplaceAll(command, "go mod tidy", "go mod tidy && go build -mod=readonly -o program .")
 	}
-	serves := ""
+	serves, kind := "", "platform"
 	switch {
 	case strings.Contains(command, "imprest sandbox") && !strings.Contains(command, "--once"):
 		command += " --addr 127.0.0.1:8700 --platform-addr 127.0.0.1:8701 --cloud-addr 127.0.0.1:8702"
 		serves = "127.0.0.1:8700"
+	case strings.Contains(command, "imprest listen"):
+		command += " --platform-addr 127.0.0.1:8701 --record notifications.jsonl"
+		serves = "127.0.0.1:8701"
 	case strings.Contains(command, "imprest send") && !strings.Contains(command, "--url"):
 		command += " --url http://127.0.0.1:8700/callbacks/payment"
 	case strings.Contains(command, "./program"):
-		serves = "127.0.0.1:8080"
+		serves, kind = "127.0.0.1:8080", "program"
 	}
 	if serves == "" {
 		fmt.Fprintln(script, s.at(command))
 		return
 	}
-	fmt.Fprintf(script, "stop\n%s & server=$!\nawait %s\n", s.at(command), s.at(serves))
+	fmt.Fprintf(script, "stop \"$%s\"\n%s & %s=$!\nawait %s $%s\n", kind, s.at(command), kind, s.at(serves), kind)
 }
 
 // tool runs the go command in the folder.
