@@ -32,11 +32,22 @@ func completionCommand(cmd *cli.Command) {
 			if err := noArguments(cmd); err != nil {
 				return err
 			}
+			if _, err := fmt.Fprint(cmd.Root().Writer, preambles[cmd.Name]); err != nil {
+				return err
+			}
 			return print(ctx, cmd)
 		}
 	}
 	finish(cmd)
 }
+
+// preambles stand before a shell's script. The library's for bash needs a
+// function of the package bash-completion, which minimal systems and containers
+// do not have; the words that bash itself found do.
+var preambles = map[string]string{"bash": `if ! declare -F _comp_initialize >/dev/null 2>&1 && ! declare -F _get_comp_words_by_ref >/dev/null 2>&1; then
+  _get_comp_words_by_ref() { cur="${COMP_WORDS[COMP_CWORD]}"; }
+fi
+`}
 
 // complete prints what can stand where the person is: the words of a flag whose
 // name stands before, the flags that begin as he did, or commands; a name, a
@@ -72,6 +83,7 @@ var (
 	signKinds    = []string{"data", "base", "joint"}
 	verifyKinds  = []string{"data", "payment", "payout"}
 	sendKinds    = []string{"payment", "payout"}
+	languages    = []string{"zh", "en"}
 	expectations = []string{"success", "refused"}
 )
 
@@ -90,6 +102,8 @@ func flagWords(cmd *cli.Command, flag string) (words []string) {
 		return signKinds
 	case "verify kind":
 		return verifyKinds
+	case "explain lang":
+		return languages
 	case "send kind":
 		return sendKinds
 	case "send expect":

@@ -59,6 +59,10 @@ func (p *program) explain(ctx context.Context, cmd *cli.Command) error {
 	if err != nil {
 		return err
 	}
+	b, recorded, err := recordedBody(b, cmd.IsSet("content-type"))
+	if err != nil {
+		return err
+	}
 	p.noteLineEnd(b)
 	e := sign.Explain(b.contentType, b.bytes, theirs, keys.list...)
 	e.Reason = plain(e.Reason, "--theirs")
@@ -66,6 +70,9 @@ func (p *program) explain(ctx context.Context, cmd *cli.Command) error {
 		return p.printJSON(e)
 	}
 	e, words := inLanguage(e, lang)
+	if recorded {
+		p.line(words.record, fmt.Sprintf(words.recordOf, len(b.bytes), mediaName(b.contentType)))
+	}
 	p.showExplanation(e, keys, theirs != "", words)
 	return nil
 }

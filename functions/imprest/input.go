@@ -37,9 +37,8 @@ func (b body) isForm() bool {
 	return err == nil && media == typeForm
 }
 
-// body reads the file that the command names, or standard input: one byte
-// more than a message can have, so that whoever judges it sees that it is too
-// long.
+// body reads the file that the command names, or standard input: up to more
+// than a message can have, so that whoever judges it sees that it is too long.
 func (p *program) body(ctx context.Context, cmd *cli.Command) (body, error) {
 	if cmd.Args().Len() > 1 {
 		return body{}, usage("unexpected argument %q: one FILE is read", cmd.Args().Get(1))
@@ -71,6 +70,10 @@ func (p *program) noteLineEnd(b body) {
 	}
 }
 
+// maxInput is how much is read: whoever judges a message sees that it is too
+// long, and a record of one that is not fits, escaped as it is.
+const maxInput = 8 * core.MaxBody
+
 // read returns the contents of the file called name; "" and "-" are standard
 // input. It ends with ctx, whatever the other end of a pipe does.
 func (p *program) read(ctx context.Context, name string) ([]byte, error) {
@@ -92,7 +95,7 @@ func (p *program) read(ctx context.Context, name string) ([]byte, error) {
 	}
 	read := make(chan result, 1)
 	go func() {
-		bytes, err := io.ReadAll(io.LimitReader(source, core.MaxBody+1))
+		bytes, err := io.ReadAll(io.LimitReader(source, maxInput))
 		read <- result{bytes, err}
 	}()
 	select {

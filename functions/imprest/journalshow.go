@@ -13,7 +13,9 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"github.com/imprest-go/imprest/core"
 	"github.com/imprest-go/imprest/core/journal"
+	"github.com/imprest-go/imprest/core/purchase"
 	"github.com/imprest-go/imprest/functions/internal/stores"
 )
 
@@ -22,12 +24,15 @@ func (p *program) journalShowCommand() *cli.Command {
 		Name:      "show",
 		Usage:     "show whole records",
 		ArgsUsage: "ID…",
+		Description: "Shows each record with its body. The number of an order shows its purchase and the\n" +
+			"receipts of its notifications.",
 		Flags: []cli.Flag{
 			journalFlag(),
 			jsonFlag(asEachLine),
 		},
 		CustomHelpTemplate: withSections(section{"EXAMPLES", `
 imprest journal show --journal sqlite:shop.db p/ABC…
+imprest journal show --journal sqlite:shop.db order-1
 imprest journal show --journal sqlite:shop.db --json p/ABC… | jq .body.history`}, storesSection),
 		Action: p.showJournal,
 	}
@@ -45,30 +50,75 @@ func (p *program) showJournal(ctx context.Context, cmd *cli.Command) error {
 
 func (p *program) showRecords(ctx context.Context, store journal.Store, ids []string, asJSON bool) error {
 	var missing []string
-	for i, id := range ids {
-		r, err := getRecord(ctx, store, id)
-		if errors.Is(err, journal.ErrNotFound) {
-			missing = append(missing, id)
-			continue
-		}
+	shown := 0
+	for _, id := range ids {
+		found, err := findRecords(ctx, store, id)
 		if err != nil {
 			return err
 		}
-		if asJSON {
-			if err := p.printJSON(recordJSON(r)); err != nil {
-				return err
+		if len(found) == 0 {
+			missing = append(missing, id)
+		}
+		for _, r := range found {
+			if asJSON {
+				if err := p.printJSON(recordJSON(r)); err != nil {
+					return err
+				}
+				continue
 			}
-			continue
+			if shown++; shown > 1 {
+				fmt.Fprintln(p.stdout)
+			}
+			p.showRecord(r)
 		}
-		if i > 0 {
-			fmt.Fprintln(p.stdout)
-		}
-		p.showRecord(r)
 	}
 	if len(missing) > 0 {
 		return fmt.Errorf("no such record: %s", strings.Join(missing, ", "))
 	}
 	return nil
+}
+
+// maxApps bounds the apps whose receipts are looked through.
+const maxApps = 64
+
+// findRecords returns the record of that id; where there is none, and id may be
+// the number of an order, its purchase and its receipts.
+func findRecords(ctx context.Context, store journal.Store, id string) (found []journal.Record, err error) {
+	add := func(id string) error {
+		r, err := getRecord(ctx, store, id)
+		switch {
+		case errors.Is(err, journal.ErrNotFound), core.CodeOf(err) == core.CodeInvalid: // too long with its prefix
+			return nil
+		case err == nil:
+			found = append(found, r)
+		}
+		return err
+	}
+	if err := add(id); err != nil || len(found) > 0 || strings.Contains(id, "/") {
+		return found, err
+	}
+	if err := add(purchase.Prefix + id); err != nil {
+		return nil, err
+	}
+	// One look for each app: the first receipt of an app tells its name, and all
+	// others of it stand before the app's name with what follows "/".
+	after := ""
+	for range maxApps {
+		page, err := listPage(ctx, store, receiptPrefix, after, 1)
+		if err != nil || len(page) == 0 {
+			return found, err
+		}
+		app, _, ok := strings.Cut(strings.TrimPrefix(page[0].ID, receiptPrefix), "/")
+		if !ok {
+			after = page[0].ID
+			continue
+		}
+		if err := add(receiptPrefix + app + "/" + id); err != nil {
+			return nil, err
+		}
+		after = receiptPrefix + app + "0"
+	}
+	return found, nil
 }
 
 // checkIDs refuses what is no id; verb is what is to be done with the records.

@@ -25,11 +25,12 @@ func (p *program) journalStatsCommand() *cli.Command {
 		Usage: "count what is in a journal, and what waits",
 		Description: "Walks through all records, once, and counts them by kind; purchases by state,\n" +
 			"with what is due and since when, what is owed (paid, and neither delivered nor\n" +
-			"refunded), and which wait for a person, and why. It writes nothing, and may run\n" +
+			"refunded), which wait for a person, and why, and receipts that are open: payments\n" +
+			"that came in and that nobody took. It writes nothing, and may run\n" +
 			"beside everything else: a record that exists throughout is counted once.",
 		Flags: []cli.Flag{
 			journalFlag(),
-			&cli.IntFlag{Name: "attention", Value: 20, Usage: "list at most `N` purchases that wait for a person"},
+			&cli.IntFlag{Name: "attention", Value: 20, Usage: "list at most `N` purchases that wait for a person, and as many open receipts"},
 			jsonFlag(asOneLine),
 		},
 		CustomHelpTemplate: withSections(section{"EXAMPLES", `
@@ -49,6 +50,7 @@ type stats struct {
 	Purchases map[purchase.State]*stateStats `json:"purchases"`
 	Due       dueStats                       `json:"due"`
 	Owed      owedStats                      `json:"owed"`
+	Receipts  receiptStats                   `json:"receipts"`
 	Attention attentionStats                 `json:"attention"`
 	// Unreadable are records that are called as purchases are, and are none.
 	Unreadable []string `json:"unreadable,omitempty"`
@@ -82,6 +84,15 @@ type owedStats struct {
 	Amount core.Fen `json:"amount"`
 	// Oldest is when the first of them was paid.
 	Oldest time.Time `json:"oldest,omitzero"`
+}
+
+// receiptStats is what callback.NewOnce keeps.
+type receiptStats struct {
+	// Open counts payments that were notified and that nobody took: the order is
+	// unknown, does not fit, or could not be stored.
+	Open int `json:"open"`
+	// OpenIDs are the first of them.
+	OpenIDs []string `json:"open_ids,omitempty"`
 }
 
 type attentionStats struct {
@@ -160,8 +171,28 @@ func (s *stats) add(r journal.Record, listed int) {
 	if isExpired(r, s.At) {
 		k.Expired++
 	}
-	if kind == purchase.Prefix {
+	switch {
+	case kind == purchase.Prefix:
 		s.addPurchase(r, due, listed)
+	case strings.HasPrefix(r.ID, receiptPrefix):
+		s.addReceipt(r, listed)
+	}
+}
+
+// receiptPrefix is what the ids of receipts of payments begin with; the app_id,
+// "/" and the out_trade_no follow.
+const receiptPrefix = "r/pay/"
+
+func (s *stats) addReceipt(r journal.Record, listed int) {
+	var receipt struct {
+		State string `json:"state"`
+	}
+	if json.Unmarshal(r.Body, &receipt) != nil || receipt.State != "open" {
+		return
+	}
+	s.Receipts.Open++
+	if len(s.Receipts.OpenIDs) < listed {
+		s.Receipts.OpenIDs = append(s.Receipts.OpenIDs, r.ID)
 	}
 }
 
@@ -275,6 +306,12 @@ func (s *stats) sentences() []string {
 		say("owed: %d paid and neither delivered nor refunded, %d fen, the first since %s", s.Owed.Count, int64(s.Owed.Amount), shownTime(s.Owed.Oldest))
 	} else {
 		say("owed: nothing")
+	}
+	if s.Receipts.Open > 0 {
+		say("receipts: %d open: payments that came in and that nobody took", s.Receipts.Open)
+	}
+	for _, id := range s.Receipts.OpenIDs {
+		say("  %s", printable(id))
 	}
 	for _, id := range s.Unreadable {
 		say("no purchase, though called like one: %s", printable(id))

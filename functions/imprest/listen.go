@@ -161,6 +161,7 @@ func (f *forwarder) greet(platform string, account testkit.Account) {
 	}
 	if platform != "" {
 		say("platform", fmt.Sprintf("%s  app_id %s, store_no %s", platform, account.AppID, account.StoreNo))
+		say("server", "point your server's base URL at "+platform)
 		say("phone", platform+"/phone")
 	}
 	say("payments", "to "+cmp.Or(withoutQuery(f.payments), "the order's notify_url"))

@@ -120,6 +120,7 @@ func TestListenForwardsWhatThePlatformSends(t *testing.T) {
 	l := begin(t, "listen", "--platform-addr", "127.0.0.1:0", "--forward-to", m.URL+"/callbacks/payment?token=hidden", "--pay-after", "1ms",
 		"--record", file, "--app-key", longKey)
 	platform := l.says(&l.stderr, `platform +(http://\S+)`)[1]
+	l.says(&l.stderr, `server +point your server's base URL at `+platform+`$`)
 	require.Equal(t, http.StatusOK, order(t, platform, "order-1", "https://shop.example.com/pay", longKey))
 	id := l.says(&l.stdout, `^\d\d:\d\d:\d\d  payment      order-1 100 fen status 1  200 success  [0-9.]+ ms  ([a-z2-7]{8})$`)[1]
 	l.says(&l.stdout, `asked        unifiedorder order-1  200$`)

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/imprest-go/imprest/core"
 	"github.com/imprest-go/imprest/testkit"
@@ -28,6 +29,12 @@ type summary struct {
 	// Latency is over the requests that got an answer.
 	Latency latency `json:"latency"`
 	TookMS  float64 `json:"took_ms"`
+
+	// What was sent: ContentType, and Body, the exact body if it is text, else
+	// BodyBase64. imprest explain reads it here.
+	ContentType string `json:"content_type,omitempty"`
+	Body        string `json:"body,omitempty"`
+	BodyBase64  []byte `json:"body_base64,omitempty"`
 }
 
 type answerCount struct {
@@ -77,7 +84,14 @@ func (p *program) post(ctx context.Context, message testkit.Message, url string,
 		})
 	}
 	workers.Wait()
-	return summarize(slices.Concat(replies...), p.now().Sub(began))
+	s := summarize(slices.Concat(replies...), p.now().Sub(began))
+	s.ContentType = message.ContentType
+	if utf8.Valid(message.Body) {
+		s.Body = string(message.Body)
+	} else {
+		s.BodyBase64 = message.Body
+	}
+	return s
 }
 
 func (p *program) postOnce(ctx context.Context, client *http.Client, message testkit.Message, url string) reply {

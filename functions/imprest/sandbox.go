@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/urfave/cli/v3"
 
@@ -118,6 +120,9 @@ func (p *program) sandbox(ctx context.Context, cmd *cli.Command) error {
 			reason = "--journal: " + reason // from the store itself
 		}
 		return usage("%s", reason)
+	}
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%s (or one runs already: open http://%s)", reasonOf(err), cmp.Or(cmd.String("addr"), "127.0.0.1:8700"))
 	}
 	return err
 }

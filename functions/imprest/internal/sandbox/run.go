@@ -250,10 +250,10 @@ func (w *world) greet() {
 		w.out.pair("platform", fmt.Sprintf("%s  app_id %s, app_key %s, store_no %s", w.platformBase, account.AppID, account.AppKey.Reveal(), account.StoreNo))
 		w.out.pair("cloud", w.cloudBase)
 		if w.local {
-			w.out.pair("control", w.base+"/_sandbox")
+			w.out.pair("console", w.base+"/_sandbox")
 			w.out.pair("robot", w.robotURL())
 		} else {
-			w.out.pair("control", "off: "+w.cfg.Addr+" can be reached from other machines")
+			w.out.pair("console", "off: "+w.cfg.Addr+" can be reached from other machines")
 		}
 	}
 	w.out.pair("journal", stores.Shown(w.cfg.Journal))
@@ -262,6 +262,10 @@ func (w *world) greet() {
 		w.out.pair("faults", strings.Join(names, ", "))
 	}
 	if !w.cfg.Once {
-		w.out.line("\nOpen the shop in a browser. Ctrl-C ends the sandbox.")
+		watch := ""
+		if w.local {
+			watch = ", or watch at " + w.base + "/_sandbox"
+		}
+		w.out.line("\nOpen the shop in a browser" + watch + ". Ctrl-C ends the sandbox.")
 	}
 }
