@@ -48,7 +48,7 @@ func startEveryEnd(t *testing.T) everyEnd {
 			require.NoError(t, w.plan.switchTo(fault, true))
 		}
 		id := buyOne(t, w.world)
-		w.moveTo(t, id, end)
+		moveTo(t, w.world, id, end)
 		if fault != "" {
 			require.NoError(t, w.plan.switchTo(fault, false))
 		}
@@ -63,7 +63,7 @@ func startEveryEnd(t *testing.T) everyEnd {
 	var err error
 	w.mall, err = w.buyInMall(t.Context(), b)
 	require.NoError(t, err)
-	w.moveTo(t, w.mall, purchase.Delivered)
+	moveTo(t, w.world, w.mall, purchase.Delivered)
 	status, body := post(t, w.world, "payouts", `[{"out_order_no": "payout-1", "amount": 100}]`)
 	require.Equal(t, http.StatusOK, status, body)
 	w.unpaid = order()
@@ -79,31 +79,6 @@ func startEveryEnd(t *testing.T) everyEnd {
 	}
 	require.NotEmpty(t, w.forged)
 	return w
-}
-
-// moveTo moves the clock on until a purchase has come to an end. Not while a step
-// may be under way: the clock would overtake the answers that it waits for.
-func (w everyEnd) moveTo(t *testing.T, id string, end purchase.State) {
-	t.Helper()
-	frames, still := 0, time.Now()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
-		p, err := w.purchase(t.Context(), id)
-		require.NoError(t, err)
-		if p.State == end {
-			return
-		}
-		require.True(t, time.Now().Before(deadline), "the purchase is %s, and never came to %s", p.State, end)
-		patience := 100 * time.Millisecond
-		if p.State != purchase.Unpaid {
-			patience = time.Second
-		}
-		if n := len(w.tape.all()); n != frames {
-			frames, still = n, time.Now()
-		} else if time.Since(still) > patience {
-			_ = w.moveOn(t.Context(), id) // what is on its way comes by itself
-			still = time.Now()
-		}
-	}
 }
 
 // later evaluates an expression in the page, or in the sheet that b stands for,

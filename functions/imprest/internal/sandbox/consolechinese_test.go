@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
@@ -148,11 +147,7 @@ func TestConsoleInChinese(t *testing.T) {
 		if id == "" {
 			id = buyOne(t, w)
 		}
-		require.Eventually(t, func() bool {
-			_ = w.advance(t.Context(), time.Minute)
-			p, err := w.purchase(t.Context(), id)
-			return err == nil && p.State == run.end
-		}, 20*time.Second, 5*time.Millisecond, "%v", run.faults)
+		moveTo(t, w, id, run.end)
 		opened()
 		get(consolePath + "payouts")
 		stop()

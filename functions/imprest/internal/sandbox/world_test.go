@@ -113,3 +113,31 @@ func eventually(t *testing.T, w *world, id string, want purchase.State) purchase
 	}, 10*time.Second, 5*time.Millisecond, "the purchase is %s", p.State)
 	return p
 }
+
+// moveTo moves the clock on until a purchase has come to an end. Not while a step
+// may be under way: the clock would overtake the answers that it waits for.
+func moveTo(t *testing.T, w *world, id string, end purchase.State) {
+	t.Helper()
+	frames, still := 0, time.Now()
+	var last purchase.State
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		p, err := w.purchase(t.Context(), id)
+		if err == nil {
+			last = p.State // a journal that is down cannot tell
+		}
+		if last == end {
+			return
+		}
+		require.True(t, time.Now().Before(deadline), "the purchase is %s, and never came to %s", last, end)
+		patience := 100 * time.Millisecond
+		if last != purchase.Unpaid {
+			patience = 500 * time.Millisecond
+		}
+		if n := len(w.tape.all()); n != frames {
+			frames, still = n, time.Now()
+		} else if time.Since(still) > patience {
+			_ = w.moveOn(t.Context(), id) // what is on its way comes by itself
+			still = time.Now()
+		}
+	}
+}
