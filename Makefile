@@ -10,7 +10,7 @@ help: ## list the commands
 
 .PHONY: test
 test: parts lint ## everything: static checks, all tests under the race detector, the tests with real parts
-	$(GO) test -race -tags real ./...
+	$(GO) test -race -timeout 30m -tags real ./...
 	$(GO) test -v -run 'TestExhaustively|TestBySeed' ./testkit/simulate
 
 .PHONY: quick
