@@ -49,11 +49,11 @@ fuzz: ## fuzz every target for a while (FUZZTIME=30s)
 	    echo "$$target $$name"; $(GO) test ./$$target -run '^$$' -fuzz "^$$name$$" -fuzztime $${FUZZTIME:-30s} || exit 1; done; done
 
 .PHONY: bench
-bench: ## measure beside others in one run, print tables, write testkit/bench/RESULTS.md
+bench: parts ## measure beside others in one run, print tables, write testkit/bench/RESULTS.md
 	cd testkit/bench && $(GO) run . -write
 
 .PHONY: bench-check
-bench-check: ## the same, and fail where a ratio is worse than its bar
+bench-check: parts ## the same, and fail where a ratio is worse than its bar
 	cd testkit/bench && $(GO) run . -check
 
 .PHONY: sandbox
